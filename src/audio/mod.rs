@@ -1,0 +1,1 @@
+//! The sound card: output devices, the sample ring, the delay report. Never knows files or frames.

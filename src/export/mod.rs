@@ -1,0 +1,1 @@
+//! Writing what is seen: pictures and videos with the overlay. Never opens a window.

@@ -1,0 +1,1 @@
+//! From picture and sound to a map: the Localizer, its worker, the map store. Never draws.

@@ -1,0 +1,25 @@
+//! fnac: a player that shows where the sound in a video comes from.
+//!
+//! Rooms stand on floors; a room knows only rooms below it (see `docs/ARCHITECTURE.md`,
+//! held by `tests/integration/floor_plan.rs`). Start reading at [`player`] for the life of
+//! a frame and at [`infer`] for the life of a map.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+pub mod units;
+
+pub mod features;
+pub mod overlay;
+pub mod synth;
+
+pub mod audio;
+pub mod media;
+pub mod model;
+
+pub mod export;
+pub mod infer;
+
+pub mod player;
+
+pub mod app;
+pub mod cli;

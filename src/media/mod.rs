@@ -1,0 +1,1 @@
+//! Files: demuxing, decoding, the presentation index, encoding. Never knows clocks or the sound card.

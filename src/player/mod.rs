@@ -1,0 +1,1 @@
+//! Playback: the clock, frame queue, seeks, loops. Never knows egui or burn.

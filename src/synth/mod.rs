@@ -1,0 +1,1 @@
+//! The drawn world: the clip the window opens on. Never touches files.

@@ -1,0 +1,5 @@
+//! Behaviour across rooms, one module per subject, one binary.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod floor_plan;
+mod reference;
