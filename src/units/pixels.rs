@@ -85,7 +85,7 @@ pub struct Orientation {
 }
 
 /// A decoded picture, coded orientation, square or not.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq)]
 pub struct PlanarPicture {
     /// Visible coded width in pixels.
     pub width: u32,
