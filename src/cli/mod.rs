@@ -4,6 +4,7 @@
 //! that the window would repeat. To add a command: one file here and one line in
 //! [`SUBCOMMANDS`].
 
+mod checkpoint;
 mod progress;
 mod window;
 
@@ -58,7 +59,13 @@ pub struct Subcommand {
 }
 
 /// Every command; help, parsing and dispatch come from here.
-pub const SUBCOMMANDS: &[Subcommand] = &[];
+pub const SUBCOMMANDS: &[Subcommand] = &[Subcommand {
+    name: "checkpoint",
+    about: "Show what a checkpoint holds, or convert it",
+    hidden: false,
+    args: checkpoint::args,
+    run: checkpoint::run,
+}];
 
 /// The whole command line, as clap wants it.
 pub fn command() -> Command {

@@ -1,5 +1,7 @@
 //! Behaviour across rooms, one module per subject, one binary.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod checkpoints;
 mod floor_plan;
+mod parity;
 mod reference;
