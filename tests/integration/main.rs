@@ -4,4 +4,7 @@
 mod checkpoints;
 mod floor_plan;
 mod parity;
+mod media;
+mod media_corpus;
+mod media_seek;
 mod reference;
