@@ -115,7 +115,7 @@ mod tests {
     #[test]
     fn grey_stays_grey_at_every_subsampling() {
         for (sx, sy) in [(0, 0), (1, 0), (0, 1), (1, 1)] {
-            for (w, h) in [(1, 1), (2, 2), (5, 7), (16, 9)] {
+            for (w, h) in [(1usize, 1usize), (2, 2), (5, 7), (16, 9)] {
                 let luma: Vec<u8> = (0..w * h).map(|i| (i * 7) as u8).collect();
                 let (cw, ch) = (w.div_ceil(1 << sx), h.div_ceil(1 << sy));
                 let chroma = vec![128; cw * ch];
