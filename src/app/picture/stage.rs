@@ -1,0 +1,113 @@
+//! What stands where the picture is: the picture, the sound, or words. Never an empty grey.
+
+use std::sync::Arc;
+
+use egui::{Align2, Color32, FontId, Rect, RichText, Ui, vec2};
+
+use crate::media::VideoFrame;
+
+use super::super::timeline::LaneSound;
+
+/// What is on show.
+pub enum Stage<'a> {
+    /// A black screen, on purpose.
+    Blackout,
+    /// The picture.
+    Frame(&'a Arc<VideoFrame>),
+    /// A clip without pictures: its spectrogram.
+    Sound(&'a Arc<dyn LaneSound>),
+    /// A clip is being opened, since so many seconds.
+    Opening {
+        /// Its name.
+        name: &'a str,
+    },
+    /// It could not be played.
+    Failed {
+        /// What happened, to which file, what to do.
+        text: &'a str,
+    },
+    /// Nothing is open.
+    Empty,
+}
+
+impl Stage<'_> {
+    /// The words for a screen reader.
+    pub fn label(&self) -> String {
+        match self {
+            Self::Blackout => "Black screen".to_owned(),
+            Self::Frame(f) => format!("Picture, frame {}", f.index),
+            Self::Sound(_) => "Sound without pictures".to_owned(),
+            Self::Opening { name } => format!("Opening {name}"),
+            Self::Failed { text } => format!("Not playing: {text}"),
+            Self::Empty => "Nothing is open".to_owned(),
+        }
+    }
+}
+
+/// A way out offered beside words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WayOut {
+    /// Choose a file.
+    Open,
+    /// The clip that the program draws itself.
+    BuiltIn,
+}
+
+/// Draws the words of a stage without picture; what was clicked.
+pub(super) fn words_ui(ui: &mut Ui, rect: Rect, stage: &Stage<'_>) -> Option<WayOut> {
+    let (title, text) = match stage {
+        Stage::Opening { name } => ("Opening", (*name).to_owned()),
+        Stage::Failed { text } => ("This cannot be played", (*text).to_owned()),
+        Stage::Empty => {
+            let text = "Drop a video, a sound, a folder or a checkpoint here";
+            ("Nothing is open", text.to_owned())
+        }
+        Stage::Blackout | Stage::Frame(_) | Stage::Sound(_) => return None,
+    };
+    let mut way = None;
+    let width = (rect.width() - 32.0).clamp(80.0, 520.0);
+    let place = Rect::from_center_size(rect.center(), vec2(width, 170.0)).intersect(rect);
+    let builder = egui::UiBuilder::new()
+        .max_rect(place)
+        .layout(egui::Layout::top_down(egui::Align::Center));
+    ui.scope_builder(builder, |ui| {
+        ui.add_space((place.height() / 2.0 - 56.0).max(0.0));
+        if matches!(stage, Stage::Opening { .. }) {
+            ui.add(egui::Spinner::new().size(26.0));
+            ui.add_space(6.0);
+        }
+        ui.label(RichText::new(title).heading().color(ink(ui)));
+        ui.label(RichText::new(text).color(ink(ui).gamma_multiply(0.85)));
+        ui.add_space(8.0);
+        if !matches!(stage, Stage::Opening { .. }) {
+            ui.horizontal(|ui| {
+                // Two buttons in the middle of the line.
+                ui.add_space((width / 2.0 - 110.0).max(0.0));
+                if ui.button("Open a file…").clicked() {
+                    way = Some(WayOut::Open);
+                }
+                if ui.button("Built-in clip").clicked() {
+                    way = Some(WayOut::BuiltIn);
+                }
+            });
+        }
+    });
+    way
+}
+
+fn ink(ui: &Ui) -> Color32 {
+    ui.visuals().strong_text_color()
+}
+
+/// The one quiet line under the picture.
+pub(super) fn caption_ui(ui: &Ui, rect: Rect, text: &str, size: f32) {
+    let color = ui.visuals().weak_text_color();
+    let painter = ui.painter_at(rect);
+    let font = FontId::proportional(size);
+    let galley = painter.layout_no_wrap(text.to_owned(), font, color);
+    let at = Align2::CENTER_CENTER.align_size_within_rect(galley.size(), rect);
+    painter.galley(at.min.max(rect.min), galley, color);
+    let id = ui.id().with("caption");
+    let response = ui.interact(rect, id, egui::Sense::hover());
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, text));
+}
