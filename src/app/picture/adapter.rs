@@ -108,7 +108,7 @@ impl PictureView {
             // Without a device: the twins, and no words.
             let rgb = overlay::yuv::rgb_from_planes(&frame.picture);
             let drawn = overlay::cpu::render(&rgb, &params, &shown);
-            return Some(ColorImage::from_rgba_unmultiplied(size.map(|v| v as usize), drawn.data()));
+            return Some(ColorImage::from_rgba_unmultiplied(size.map(|v| v as usize), &drawn.data));
         };
         // Text as large as on a window of 720 points height.
         let scale = (size[1] as f32 / 720.0).max(0.5);

@@ -236,6 +236,8 @@ impl PictureView {
         };
         self.view = self.view.with_region(size, aspect);
         self.view.pixels_per_point = scale;
+        self.view.origin =
+            [self.region.left(), self.region.top()].map(|v| (v * scale).round());
     }
 
     fn pointer(

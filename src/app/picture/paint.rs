@@ -6,7 +6,7 @@ use std::sync::Arc;
 use egui::{Rect, TextureHandle, TextureOptions, Ui};
 
 use crate::media::VideoFrame;
-use crate::overlay::gpu::OverlayRenderer;
+use crate::overlay::gpu::{Conversion, OverlayRenderer};
 use crate::overlay::{OverlayParams, View, cpu, yuv};
 
 /// The shaders' state, one per egui renderer, kept in its callback resources.
@@ -26,7 +26,7 @@ struct Paint {
 impl egui_wgpu::CallbackTrait for Paint {
     fn prepare(
         &self,
-        device: &wgpu::Device,
+        _: &wgpu::Device,
         queue: &wgpu::Queue,
         _: &egui_wgpu::ScreenDescriptor,
         _: &mut wgpu::CommandEncoder,
@@ -35,24 +35,23 @@ impl egui_wgpu::CallbackTrait for Paint {
         if let Some(canvas) = resources.get_mut::<Canvas>() {
             let shown = canvas.uploaded.as_ref().is_some_and(|f| Arc::ptr_eq(f, &self.frame));
             if !shown {
-                canvas.renderer.upload_picture(device, queue, &self.frame.picture);
+                canvas.renderer.upload_picture(queue, &self.frame.picture);
                 canvas.uploaded = Some(self.frame.clone());
             }
-            canvas.renderer.set_params(device, queue, &self.params, &self.view);
+            canvas.renderer.set_params(queue, &self.params, &self.view);
         }
         Vec::new()
     }
 
     fn paint(
         &self,
-        info: egui::PaintCallbackInfo,
+        _: egui::PaintCallbackInfo,
         pass: &mut wgpu::RenderPass<'static>,
         resources: &egui_wgpu::CallbackResources,
     ) {
-        let Some(canvas) = resources.get::<Canvas>() else { return };
-        let at = info.viewport_in_pixels();
-        canvas.renderer.paint(pass);
-        let _ = at;
+        if let Some(canvas) = resources.get::<Canvas>() {
+            canvas.renderer.paint(pass);
+        }
     }
 }
 
@@ -70,7 +69,7 @@ pub(super) enum Brush {
 impl Brush {
     pub(super) fn new(state: Option<&egui_wgpu::RenderState>) -> Self {
         let Some(state) = state else { return Self::Cpu { texture: None } };
-        let renderer = OverlayRenderer::new(&state.device, state.target_format);
+        let renderer = renderer_for(state, state.target_format);
         let canvas = Canvas { renderer, uploaded: None };
         state.renderer.write().callback_resources.insert(canvas);
         Self::Gpu
@@ -98,7 +97,7 @@ impl Brush {
                     let rgb = yuv::rgb_from_planes(&frame.picture);
                     let drawn = cpu::render(&rgb, params, &view);
                     let size = view.size.map(|v| v as usize);
-                    let image = egui::ColorImage::from_rgba_unmultiplied(size, drawn.data());
+                    let image = egui::ColorImage::from_rgba_unmultiplied(size, &drawn.data);
                     let handle = ui.ctx().load_texture("picture", image, TextureOptions::NEAREST);
                     *texture = Some((handle, frame.clone(), params.clone(), view));
                 }
@@ -123,8 +122,20 @@ pub(super) fn draw_once(
     if size.iter().any(|s| *s == 0 || *s > limit) {
         return None;
     }
-    let mut renderer = OverlayRenderer::new(&state.device, wgpu::TextureFormat::Rgba8Unorm);
-    renderer.upload_picture(&state.device, &state.queue, &frame.picture);
-    let rgba = renderer.render_offscreen(&state.device, &state.queue, params, view)?;
-    Some(egui::ColorImage::from_rgba_unmultiplied(size.map(|s| s as usize), &rgba))
+    let mut renderer = renderer_for(state, wgpu::TextureFormat::Rgba8Unorm);
+    renderer.upload_picture(&state.queue, &frame.picture);
+    renderer.set_params(&state.queue, params, view);
+    let drawn = renderer
+        .render_offscreen(&state.queue, size[0], size[1])
+        .inspect_err(|e| tracing::warn!("cannot draw the picture for saving: {e}"))
+        .ok()?;
+    Some(egui::ColorImage::from_rgba_unmultiplied(size.map(|s| s as usize), &drawn.data))
+}
+
+fn renderer_for(state: &egui_wgpu::RenderState, format: wgpu::TextureFormat) -> OverlayRenderer {
+    let mut renderer = OverlayRenderer::new(&state.device, format);
+    if state.adapter.get_info().device_type == wgpu::DeviceType::Cpu {
+        renderer.set_conversion(Conversion::Twin);
+    }
+    renderer
 }

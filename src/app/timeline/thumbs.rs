@@ -174,7 +174,7 @@ fn draw(ctx: &egui::Context, done: &Done, params: OverlayParams) -> egui::Textur
     };
     let drawn = cpu::render(&done.picture, &params, &view);
     let size = [width as usize, height as usize];
-    let image = egui::ColorImage::from_rgba_unmultiplied(size, drawn.data());
+    let image = egui::ColorImage::from_rgba_unmultiplied(size, &drawn.data);
     ctx.load_texture(format!("thumb {}", done.frame), image, egui::TextureOptions::LINEAR)
 }
 
