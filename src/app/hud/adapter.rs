@@ -90,7 +90,7 @@ pub fn hud_data(view: &View<'_>) -> HudData {
         ClockKind::FreeNoTrack => "free, no sound track",
         ClockKind::FreeNoDevice => "free, no sound device",
     };
-    let error = p.av_error.map_or("   -   ms".to_owned(), |e| millis_text(e.as_secs_f64()));
+    let error = millis_text(p.av_error.as_secs_f64());
     rows.push(row(
         "clock",
         format!("{error}  {clock}"),
@@ -120,8 +120,8 @@ fn queue_text(view: &View<'_>) -> String {
     let p = view.presentation;
     format!(
         "video {:>2}  sound {:4.2} s  gaps {:>3}",
-        p.queues.video_frames,
-        p.queues.audio_secs,
+        p.frames_ahead,
+        p.sound_ahead.as_secs_f64(),
         p.counters.underruns
     )
 }

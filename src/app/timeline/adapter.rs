@@ -131,9 +131,9 @@ pub fn bracket_of(view: &View<'_>) -> Option<Bracket> {
     if let SoundTest::Shift(by) = view.sound_test {
         at = at + *by;
     }
-    // While it is being decoded the clip's length stands for the track's.
+    // While it is being decoded the header's length or the clip's stands for the track's.
     let guess = (view.presentation.duration.as_secs_f64() * f64::from(rate)) as u64;
-    let len = sound.total().unwrap_or(guess.max(sound.len()));
+    let len = sound.total().or(sound.expected()).unwrap_or(guess.max(sound.len()));
     let plan = window_plan(len, rate, at);
     let secs = len as f64 / f64::from(rate.max(1));
     Some(bracket(&plan, rate, secs, at.as_secs_f64()))
@@ -221,7 +221,7 @@ impl Timeline {
             duration: p.duration,
             now: p.now,
             playing: p.state == crate::player::PlayState::Playing,
-            ab: AbLoop { a: p.loop_ab.0, b: p.loop_ab.1 },
+            ab: AbLoop { a: p.loops.a, b: p.loops.b },
             sound: lane.as_ref(),
             sound_note: &note,
             maps: maps.as_ref().map(|m| m as &dyn LaneMaps),
