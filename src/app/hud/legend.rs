@@ -119,7 +119,7 @@ pub fn show_legend(ui: &Ui, corner: egui::Pos2, data: &LegendData) -> Rect {
         let color = if i == 0 && data.legend.badge.is_some() { CARE } else { LABEL };
         painter.text(at, Align2::LEFT_TOP, line, small.clone(), color);
     }
-    let response = ui.interact(rect, ui.id().with("legend"), Sense::hover());
+    let response = ui.interact(rect, ui.scope_id().with("legend"), Sense::hover());
     response.widget_info(|| {
         let (lo, hi) = data.legend.limits;
         let lines = data.lines.join(". ");

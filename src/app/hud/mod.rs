@@ -108,7 +108,7 @@ pub fn show_hud(ui: &Ui, area: Rect, data: &HudData) {
         let color = if row.care { CARE } else { VALUE };
         painter.text(at, Align2::LEFT_CENTER, &row.value, font.clone(), color);
         let line = Rect::from_x_y_ranges(rect.x_range(), top..=top + ROW_HEIGHT);
-        let response = ui.interact(line, ui.id().with(("hud", row.label)), Sense::hover());
+        let response = ui.interact(line, ui.scope_id().with(("hud", row.label)), Sense::hover());
         response.widget_info(|| {
             egui::WidgetInfo::labeled(
                 egui::Role::Label,
@@ -130,7 +130,7 @@ pub fn show_badge(ui: &Ui, at: egui::Pos2, align: Align2, text: &str, ground: Co
     let rect = align.anchor_size(at, galley.size() + vec2(14.0, 6.0));
     painter.rect_filled(rect, 4.0, ground);
     painter.galley(rect.min + vec2(7.0, 3.0), galley, ink);
-    let response = ui.interact(rect, ui.id().with(("badge", text)), Sense::hover());
+    let response = ui.interact(rect, ui.scope_id().with(("badge", text)), Sense::hover());
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, text));
     rect
 }

@@ -391,7 +391,7 @@ impl PictureView {
             let corner = self.region.left_bottom() + vec2(8.0, -8.0 - size.y);
             let rect = Rect::from_min_size(corner, size);
             probe::draw_trace(&painter, rect, trace);
-            let trace = ui.interact(rect, ui.id().with("trace"), Sense::hover());
+            let trace = ui.interact(rect, ui.scope_id().with("trace"), Sense::hover());
             trace.widget_info(|| {
                 let text = format!("Pins over time: {}", data.pins.len());
                 egui::WidgetInfo::labeled(egui::Role::Label, true, text)
@@ -406,7 +406,7 @@ impl PictureView {
             Some((reading, unit)) => {
                 let lines = probe::lines(&reading, unit);
                 let rect = probe::draw_box(&painter, pos, self.region, &lines);
-                let words = ui.interact(rect, ui.id().with("probe"), Sense::hover());
+                let words = ui.interact(rect, ui.scope_id().with("probe"), Sense::hover());
                 words.widget_info(|| {
                     let text = format!("Probe: {}", lines.join(", "));
                     egui::WidgetInfo::labeled(egui::Role::Label, true, text)

@@ -39,8 +39,10 @@ pub fn render_offscreen(
     let (device, queue) = (&state.device, &state.queue);
     let options = egui_wgpu::RendererOptions { dithering: false, ..Default::default() };
     let mut renderer = egui_wgpu::Renderer::new(device, FORMAT, options);
-    for (id, delta) in &textures.set {
-        renderer.update_texture(device, queue, *id, delta);
+    for (id, deltas) in &textures.set {
+        for delta in deltas {
+            renderer.update_texture(device, queue, *id, delta);
+        }
     }
     let screen = egui_wgpu::ScreenDescriptor { size_in_pixels: size, pixels_per_point };
     let target = device.create_texture(&wgpu::TextureDescriptor {
@@ -100,7 +102,7 @@ pub fn render_offscreen(
     });
     device.poll(wgpu::PollType::wait_indefinitely()).ok()?;
     done.try_recv().ok()?.ok()?;
-    let data = back.slice(..).get_mapped_range();
+    let data = back.slice(..).get_mapped_range().ok()?;
     let mut rgba = Vec::with_capacity(size[0] as usize * size[1] as usize * 4);
     for line in data.chunks_exact(row as usize) {
         rgba.extend_from_slice(line.get(..size[0] as usize * 4)?);

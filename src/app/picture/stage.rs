@@ -107,7 +107,7 @@ pub(super) fn caption_ui(ui: &Ui, rect: Rect, text: &str, size: f32) {
     let galley = painter.layout_no_wrap(text.to_owned(), font, color);
     let at = Align2::CENTER_CENTER.align_size_within_rect(galley.size(), rect);
     painter.galley(at.min.max(rect.min), galley, color);
-    let id = ui.id().with("caption");
+    let id = ui.scope_id().with("caption");
     let response = ui.interact(rect, id, egui::Sense::hover());
     response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, text));
 }

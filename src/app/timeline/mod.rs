@@ -356,7 +356,7 @@ impl Timeline {
             }
             _ => None,
         };
-        let id = ui.id().with(("lane", lane));
+        let id = ui.scope_id().with(("lane", lane));
         let response = ui.interact(rect, id, Sense::hover());
         response.widget_info(|| {
             egui::WidgetInfo::labeled(egui::Role::Label, true, format!("Lane {}", lane.name()))
@@ -513,7 +513,7 @@ impl Timeline {
                 FontId::proportional(11.0),
                 text_over(accent),
             );
-            let handle = ui.interact(flag, ui.id().with(("handle", name)), Sense::hover());
+            let handle = ui.interact(flag, ui.scope_id().with(("handle", name)), Sense::hover());
             handle.widget_info(|| {
                 egui::WidgetInfo::labeled(egui::Role::Label, true, format!("Loop handle {name}"))
             });
@@ -584,7 +584,7 @@ impl Timeline {
         let left = (x - size.x / 2.0).min(space.right() - size.x).max(space.left());
         let bottom = body.top() - 6.0;
         let at = Rect::from_min_size(pos2(left, bottom - size.y - 16.0), size);
-        let order = egui::LayerId::new(egui::Order::Tooltip, ui.id().with("thumb"));
+        let order = egui::LayerId::new(egui::Order::Tooltip, ui.scope_id().with("thumb"));
         let painter = ctx.layer_painter(order);
         let frame_rect = Rect::from_min_max(at.min, pos2(at.right(), at.bottom() + 16.0)).expand(margin);
         painter.rect_filled(frame_rect, 4.0, ui.visuals().window_fill);

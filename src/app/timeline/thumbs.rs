@@ -198,7 +198,7 @@ fn work(shared: &Shared, ready: &Sender<Done>, waker: &Waker) {
             reader = Some((clip, request.opener.open()));
         }
         let Some((_, Some(reader))) = &mut reader else { continue };
-        let mut give = |frame, picture| {
+        let give = |frame, picture| {
             let sent = ready.send(Done { clip, frame, picture }).is_ok();
             waker();
             sent
