@@ -120,9 +120,8 @@ fn place(h: &Harness<'_, Stand>, at: f64) -> Pos2 {
 }
 
 fn button(h: &mut Harness<'_, Stand>, pos: Pos2, button: PointerButton, pressed: bool) {
-    let modifiers = h.input().modifiers;
     h.event(Event::PointerMoved(pos));
-    h.event(Event::PointerButton { pos, button, pressed, modifiers });
+    h.event(Event::PointerButton { pos, button, pressed, modifiers: Modifiers::NONE });
     h.step();
 }
 
@@ -134,8 +133,8 @@ fn drag(h: &mut Harness<'_, Stand>, from: f64, to: f64, with: PointerButton) {
     button(h, b, with, false);
 }
 
+/// Keys held from now on.
 fn hold(h: &mut Harness<'_, Stand>, modifiers: Modifiers) {
-    h.input_mut().modifiers = modifiers;
     h.event(Event::ModifiersChanged(modifiers));
     h.step();
 }
@@ -264,6 +263,8 @@ fn ten_hours_one_frame_and_nothing_are_drawn_quickly() {
         }
         // 60 frames, unoptimised, on a busy machine; a lane that scans the clip takes minutes.
         assert!(began.elapsed().as_secs_f64() < 10.0, "{duration} s: {:?}", began.elapsed());
+        h.state_mut().timeline.reset();
+        h.run_steps(1);
         drag(&mut h, 0.0, duration, PointerButton::Primary);
         assert!(matches!(h.state().wishes.last(), Some(TimelineWish::ScrubEnd(t)) if *t <= secs(duration)));
     }

@@ -188,7 +188,8 @@ impl PictureView {
         let body = area.with_max_y((area.bottom() - caption_height).max(area.top() + 1.0));
         if caption_height > 0.0 {
             let size = if data.demo { 24.0 } else { 13.0 };
-            stage::caption_ui(ui, area.with_min_y(body.bottom()), data.caption, size);
+            let place = area.with_min_y(body.bottom());
+            stage::caption_ui(ui, place, data.caption, size, data.params.background);
         }
         self.set_region(ui, body, data);
 
@@ -208,7 +209,7 @@ impl PictureView {
                 }
             }
             words => {
-                if let Some(way) = stage::words_ui(ui, body, words) {
+                if let Some(way) = stage::words_ui(ui, body, words, data.params.background) {
                     wish(PictureWish::Way(way));
                 }
             }

@@ -27,7 +27,7 @@ pub const GROUND: Color32 = Color32::from_rgba_premultiplied(8, 8, 8, 200);
 
 /// A cross with a dark edge; `number` beside it for a pin.
 pub fn draw_mark(painter: &Painter, at: Pos2, color: Color32, number: Option<usize>) {
-    for (width, color) in [(4.0, Color32::from_black_alpha(180)), (1.5, color)] {
+    for (width, color) in [(5.0, Color32::from_black_alpha(170)), (2.0, color)] {
         let stroke = Stroke::new(width, color);
         for d in [vec2(1.0, 0.0), vec2(0.0, 1.0)] {
             painter.line_segment([at - d * 9.0, at - d * 3.0], stroke);

@@ -12,18 +12,14 @@ use crate::features::Spectrogram;
 use crate::overlay::Colormap;
 use crate::units::MediaTime;
 
-/// Colours from silence to full scale: magma on dark ground, and the same the other way round on
-/// light ground, so that silence is quiet on both.
+/// Colours from silence to full scale: magma on dark ground, white to black on light ground as on
+/// paper, so that silence is quiet on both.
 pub fn spectrum_palette(dark: bool) -> &'static Palette {
     static LIGHT: OnceLock<Palette> = OnceLock::new();
     if dark {
         Colormap::Magma.lut()
     } else {
-        LIGHT.get_or_init(|| {
-            let mut palette = *Colormap::Magma.lut();
-            palette.reverse();
-            palette
-        })
+        LIGHT.get_or_init(|| std::array::from_fn(|i| [(255 - i) as u8; 3]))
     }
 }
 

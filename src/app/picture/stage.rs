@@ -54,7 +54,12 @@ pub enum WayOut {
 }
 
 /// Draws the words of a stage without picture; what was clicked.
-pub(super) fn words_ui(ui: &mut Ui, rect: Rect, stage: &Stage<'_>) -> Option<WayOut> {
+pub(super) fn words_ui(
+    ui: &mut Ui,
+    rect: Rect,
+    stage: &Stage<'_>,
+    ground: [u8; 3],
+) -> Option<WayOut> {
     let (title, text) = match stage {
         Stage::Opening { name } => ("Opening", (*name).to_owned()),
         Stage::Failed { text } => ("This cannot be played", (*text).to_owned()),
@@ -76,8 +81,8 @@ pub(super) fn words_ui(ui: &mut Ui, rect: Rect, stage: &Stage<'_>) -> Option<Way
             ui.add(egui::Spinner::new().size(26.0));
             ui.add_space(6.0);
         }
-        ui.label(RichText::new(title).heading().color(ink(ui)));
-        ui.label(RichText::new(text).color(ink(ui).gamma_multiply(0.85)));
+        ui.label(RichText::new(title).heading().color(ink(ground)));
+        ui.label(RichText::new(text).color(ink(ground).gamma_multiply(0.85)));
         ui.add_space(8.0);
         if !matches!(stage, Stage::Opening { .. }) {
             ui.horizontal(|ui| {
@@ -95,13 +100,15 @@ pub(super) fn words_ui(ui: &mut Ui, rect: Rect, stage: &Stage<'_>) -> Option<Way
     way
 }
 
-fn ink(ui: &Ui) -> Color32 {
-    ui.visuals().strong_text_color()
+/// Text that reads on the ground around the picture.
+fn ink([r, g, b]: [u8; 3]) -> Color32 {
+    let light = u32::from(r) * 3 + u32::from(g) * 6 + u32::from(b) > 1400;
+    Color32::from_gray(if light { 0x18 } else { 0xf0 })
 }
 
 /// The one quiet line under the picture.
-pub(super) fn caption_ui(ui: &Ui, rect: Rect, text: &str, size: f32) {
-    let color = ui.visuals().weak_text_color();
+pub(super) fn caption_ui(ui: &Ui, rect: Rect, text: &str, size: f32, ground: [u8; 3]) {
+    let color = ink(ground).gamma_multiply(0.7);
     let painter = ui.painter_at(rect);
     let font = FontId::proportional(size);
     let galley = painter.layout_no_wrap(text.to_owned(), font, color);

@@ -13,7 +13,10 @@ const MIN_SPAN_SECS: f64 = 0.02;
 pub struct TimeAxis {
     start: f64,
     span: f64,
+    /// Of the axis: the clip's, but long enough to have a width.
     duration: f64,
+    /// Of the clip.
+    length: f64,
 }
 
 /// Where an axis lies on the screen, in points.
@@ -39,7 +42,7 @@ impl Extent {
 
 impl Default for TimeAxis {
     fn default() -> Self {
-        Self { start: 0.0, span: MIN_SPAN_SECS, duration: MIN_SPAN_SECS }
+        Self { start: 0.0, span: MIN_SPAN_SECS, duration: MIN_SPAN_SECS, length: 0.0 }
     }
 }
 
@@ -54,7 +57,8 @@ impl TimeAxis {
 
     /// Takes a clip's length; an axis that showed the whole clip goes on doing so.
     pub fn set_duration(&mut self, duration: MediaTime) {
-        let new = duration.as_secs_f64().max(MIN_SPAN_SECS);
+        self.length = duration.as_secs_f64().max(0.0);
+        let new = self.length.max(MIN_SPAN_SECS);
         if new == self.duration {
             return;
         }
@@ -115,7 +119,7 @@ impl TimeAxis {
 
     /// Time under a place, limited to the clip.
     pub fn time_at(&self, x: f32, extent: Extent) -> MediaTime {
-        MediaTime::from_secs_f64(self.secs_at(x, extent).clamp(0.0, self.duration))
+        MediaTime::from_secs_f64(self.secs_at(x, extent).clamp(0.0, self.length))
     }
 
     /// Makes the visible part `factor` times shorter (below 1: longer) and keeps

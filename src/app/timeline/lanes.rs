@@ -78,7 +78,7 @@ impl LaneKind {
             Self::Window => (16.0, 0.0),
             Self::Peak => (18.0, 0.8),
             Self::Strip => (22.0, 1.4),
-            Self::Computed => (8.0, 0.0),
+            Self::Computed => (12.0, 0.0),
         }
     }
 }
@@ -176,6 +176,29 @@ impl StripScale<'_> {
     }
 }
 
+/// A mesh that is kept while its key and the columns stay.
+struct Cached<K> {
+    key: Option<(u64, K)>,
+    mesh: Arc<Mesh>,
+}
+
+impl<K> Default for Cached<K> {
+    fn default() -> Self {
+        Self { key: None, mesh: Arc::default() }
+    }
+}
+
+impl<K: PartialEq> Cached<K> {
+    fn shape(&mut self, reads: u64, key: K, make: impl FnOnce() -> Mesh) -> Shape {
+        let key = Some((reads, key));
+        if self.key != key {
+            self.mesh = Arc::new(make());
+            self.key = key;
+        }
+        Shape::Mesh(self.mesh.clone())
+    }
+}
+
 /// Time between two looks at the maps while they only grow.
 const REFRESH_SECS: f64 = 0.25;
 
@@ -186,6 +209,10 @@ pub struct MapLanes {
     revision: u64,
     read_at: f64,
     columns: Vec<MapColumn>,
+    /// Raised with every read.
+    reads: u64,
+    peak: Cached<(Rect, (f32, f32), Color32)>,
+    computed: Cached<(Rect, Color32)>,
     strip: Option<TextureHandle>,
     strip_scale: Option<(f32, f32, bool, [u8; 3])>,
 }
@@ -212,16 +239,19 @@ impl MapLanes {
         }
         self.columns = maps.columns(from, to, columns);
         (self.key, self.revision, self.read_at) = (Some(key), revision, now_secs);
+        self.reads += 1;
         self.strip_scale = None;
         false
     }
 
     /// Forgets everything, for another clip or checkpoint.
     pub fn clear(&mut self) {
-        *self = Self { strip: self.strip.take(), ..Self::default() };
+        // Reads go on counting, so that no cached mesh of the clip before fits again.
+        *self = Self { strip: self.strip.take(), reads: self.reads + 1, ..Self::default() };
     }
 
     /// What was read last.
+    #[cfg(test)]
     pub fn columns(&self) -> &[MapColumn] {
         &self.columns
     }
@@ -233,22 +263,26 @@ impl MapLanes {
     }
 
     /// The peak lane: a filled curve, broken where nothing is computed.
-    pub fn peak_shapes(&self, rect: Rect, (lo, hi): (f32, f32), color: Color32) -> Vec<Shape> {
-        let width = rect.width() / self.columns.len().max(1) as f32;
-        let y_of = |v: f32| {
-            let place = ((v - lo) / (hi - lo).max(1e-6)).clamp(0.0, 1.0);
-            rect.bottom() - 1.0 - place * (rect.height() - 2.0)
-        };
-        let mut mesh = Mesh::default();
-        for (i, column) in self.columns.iter().enumerate() {
-            let Some(peak) = column.peak.filter(|p| p.is_finite()) else { continue };
-            let (left, top) = (rect.left() + i as f32 * width, y_of(peak));
-            let fill = Rect::from_min_max(pos2(left, top), pos2(left + width, rect.bottom()));
-            mesh.add_colored_rect(fill, color.gamma_multiply(0.35));
-            let cap = Rect::from_min_max(pos2(left, top - 0.75), pos2(left + width, top + 0.75));
-            mesh.add_colored_rect(cap, color);
-        }
-        vec![Shape::mesh(mesh)]
+    pub fn peak_shape(&mut self, rect: Rect, (lo, hi): (f32, f32), color: Color32) -> Shape {
+        let columns = &self.columns;
+        self.peak.shape(self.reads, (rect, (lo, hi), color), || {
+            let width = rect.width() / columns.len().max(1) as f32;
+            let y_of = |v: f32| {
+                let place = ((v - lo) / (hi - lo).max(1e-6)).clamp(0.0, 1.0);
+                rect.bottom() - 1.0 - place * (rect.height() - 2.0)
+            };
+            let mut mesh = Mesh::default();
+            for (i, column) in columns.iter().enumerate() {
+                let Some(peak) = column.peak.filter(|p| p.is_finite()) else { continue };
+                let (left, top) = (rect.left() + i as f32 * width, y_of(peak));
+                let right = left + width;
+                let fill = Rect::from_min_max(pos2(left, top), pos2(right, rect.bottom()));
+                mesh.add_colored_rect(fill, color.gamma_multiply(0.35));
+                let cap = Rect::from_min_max(pos2(left, top - 0.75), pos2(right, top + 0.75));
+                mesh.add_colored_rect(cap, color);
+            }
+            mesh
+        })
     }
 
     /// The strip as a texture over the whole lane.
@@ -268,19 +302,20 @@ impl MapLanes {
         Shape::image(texture.id(), rect, WHOLE, Color32::WHITE)
     }
 
-    /// Which columns have maps: full height of `color` where all frames do.
-    pub fn computed_shape(&self, rect: Rect, color: Color32) -> Shape {
-        let width = rect.width() / self.columns.len().max(1) as f32;
-        let mut mesh = Mesh::default();
-        for (i, column) in self.columns.iter().enumerate() {
-            if column.computed <= 0.0 {
-                continue;
+    /// Which columns have maps: strong in `color` where all frames do.
+    pub fn computed_shape(&mut self, rect: Rect, color: Color32) -> Shape {
+        let columns = &self.columns;
+        self.computed.shape(self.reads, (rect, color), || {
+            let width = rect.width() / columns.len().max(1) as f32;
+            let mut mesh = Mesh::default();
+            for (i, column) in columns.iter().enumerate().filter(|(_, c)| c.computed > 0.0) {
+                let left = rect.left() + i as f32 * width;
+                let bar = Rect::from_x_y_ranges(left..=left + width, rect.y_range());
+                let strength = 0.35 + 0.65 * column.computed.min(1.0);
+                mesh.add_colored_rect(bar, color.gamma_multiply(strength));
             }
-            let left = rect.left() + i as f32 * width;
-            let bar = Rect::from_x_y_ranges(left..=left + width, rect.y_range());
-            mesh.add_colored_rect(bar, color.gamma_multiply(0.35 + 0.65 * column.computed.min(1.0)));
-        }
-        Shape::mesh(mesh)
+            mesh
+        })
     }
 
     /// The visible columns as tab-separated numbers.

@@ -327,7 +327,8 @@ impl Timeline {
                 LaneKind::Window => self.draw_window(ui, &painter, body, extent, data),
                 LaneKind::Peak => {
                     let range = peak_range(data.scale);
-                    painter.extend(self.maps.peak_shapes(body, range, data.colors.accent));
+                    painter.add(self.maps.peak_shape(body, range, data.colors.accent));
+                    draw_limits(ui, &painter, body, range);
                 }
                 LaneKind::Strip => {
                     painter.add(self.maps.strip_shape(ui.ctx(), body, data.scale));
@@ -352,7 +353,7 @@ impl Timeline {
                 self.maps.column_at(place).and_then(|c| c.peak).map(|p| format!("{p:+.2}"))
             }
             LaneKind::Spectrogram => {
-                data.sound.map(|s| format!("{:.0} kHz", f64::from(s.rate()) / 2000.0))
+                data.sound.map(|s| format!("0..{:.0} kHz", f64::from(s.rate()) / 2000.0))
             }
             _ => None,
         };
@@ -710,6 +711,20 @@ fn wave_table(sound: &dyn LaneSound, (from, to): (MediaTime, MediaTime)) -> Stri
 /// Limits of the peak lane: the picture's scale, or all cosines when that is per frame.
 fn peak_range(scale: StripScale<'_>) -> (f32, f32) {
     if scale.per_frame { (-1.0, 1.0) } else { (scale.lo, scale.hi) }
+}
+
+/// The lane's lower and upper limit at its right end.
+fn draw_limits(ui: &Ui, painter: &egui::Painter, body: Rect, (lo, hi): (f32, f32)) {
+    if body.height() < 24.0 {
+        return;
+    }
+    let (font, color) = (FontId::monospace(9.5), ui.visuals().weak_text_color());
+    for (value, at, align) in [
+        (hi, body.right_top(), Align2::RIGHT_TOP),
+        (lo, body.right_bottom(), Align2::RIGHT_BOTTOM),
+    ] {
+        painter.text(at, align, format!("{value:+.2}"), font.clone(), color);
+    }
 }
 
 fn draw_ruler(

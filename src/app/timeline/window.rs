@@ -12,8 +12,8 @@ pub struct Bracket {
     pub nominal: (f64, f64),
     /// The sound that really goes into the network; `None` when there is none.
     pub heard: Option<(f64, f64)>,
-    /// Parts drawn hatched: where the nominal window lies outside the sound (it is shifted
-    /// inward instead) or where the sound is repeated to fill it.
+    /// Parts drawn hatched: where the nominal window lies outside the sound, what is heard in
+    /// place of it because the window is shifted inward, and copies that fill it.
     pub hatched: Vec<(f64, f64)>,
     /// One short line for the lane.
     pub note: String,
@@ -34,6 +34,14 @@ pub fn bracket(plan: &WindowPlan, rate: u32, track_secs: f64, at_secs: f64) -> B
             }
             if nominal.1 > track_secs {
                 hatched.push((track_secs.max(nominal.0), nominal.1));
+            }
+            // What is heard in place of it, from further away.
+            let slack = 1.0 / rate;
+            if heard.1 > nominal.1 + slack {
+                hatched.push((nominal.1.max(heard.0), heard.1));
+            }
+            if heard.0 < nominal.0 - slack {
+                hatched.push((heard.0, nominal.0.min(heard.1)));
             }
             let moved = (heard.0 + heard.1 - nominal.0 - nominal.1) / 2.0;
             // Half a sample of rounding is no shift.
@@ -75,19 +83,19 @@ mod tests {
     }
 
     #[test]
-    fn at_the_start_the_part_before_the_track_is_hatched() {
+    fn at_the_start_the_part_before_the_track_and_its_stand_in_are_hatched() {
         let plan = WindowPlan::Inside { start: 0, len: 48_000 };
         let b = bracket(&plan, 16_000, 10.0, 0.5);
         assert_eq!(b.heard, Some((0.0, 3.0)));
-        assert_eq!(b.hatched, [(-1.0, 0.0)]);
+        assert_eq!(b.hatched, [(-1.0, 0.0), (2.0, 3.0)]);
         assert!(b.note.contains("shifted +1.00 s"), "{}", b.note);
     }
 
     #[test]
-    fn at_the_end_the_part_after_the_track_is_hatched() {
+    fn at_the_end_the_part_after_the_track_and_its_stand_in_are_hatched() {
         let plan = WindowPlan::Inside { start: 112_000, len: 48_000 };
         let b = bracket(&plan, 16_000, 10.0, 9.5);
-        assert_eq!(b.hatched, [(10.0, 11.0)]);
+        assert_eq!(b.hatched, [(10.0, 11.0), (7.0, 8.0)]);
     }
 
     #[test]
