@@ -1,2 +1,139 @@
-//! tmp
-pub fn hud_data() {} pub fn hud_ui() {} pub fn legend_facts() {} pub fn legend_ui() {} pub fn map_word() {}
+//! From the window's `View` to the info block and the legend.
+
+use egui::Ui;
+
+use super::legend::LegendFacts;
+use super::{HudData, HudRow, MapWord, every_text, legend_of, millis_text, show_hud, show_legend};
+use crate::app::picture::overlay_params;
+use crate::app::settings::ScaleChoice;
+use crate::app::view::View;
+use crate::infer::{InferState, MapAt};
+use crate::overlay::ScaleMode;
+use crate::player::ClockKind;
+
+/// How the map on the screen stands to the picture on the screen.
+pub fn map_word(map: &MapAt) -> MapWord {
+    match map {
+        MapAt::Exact(_) => MapWord::Exact,
+        MapAt::Interpolated { from, to, .. } => MapWord::Interpolated(from.0, to.0),
+        MapAt::Held { age, .. } => MapWord::Held(age.as_secs_f64()),
+        MapAt::NoSound => MapWord::NoSound,
+        MapAt::None => MapWord::None,
+    }
+}
+
+/// Facts for the legend that the overlay's parameters do not hold.
+pub fn legend_facts(view: &View<'_>) -> LegendFacts {
+    LegendFacts {
+        geometry_from_card: view.geometry_from_card(),
+        calibration_missing: view.overlay.scale == ScaleChoice::Calibrated
+            && view.scale_mode() == ScaleMode::Absolute,
+    }
+}
+
+/// The lines of the info block.
+pub fn hud_data(view: &View<'_>) -> HudData {
+    let p = view.presentation;
+    let infer = view.infer;
+    let row = |label, value: String, care, source| HudRow { label, value, care, source };
+    let mut rows = Vec::new();
+    let frames = view.index.map_or(0, |i| i.len());
+    let number = p.frame.as_ref().map_or("-".to_owned(), |f| f.index.to_string());
+    let width = frames.max(1000).to_string().len();
+    let kind = if p.exact { "" } else { "  near frame" };
+    rows.push(row(
+        "frame",
+        format!("{number:>width$} of {frames}  {}{kind}", p.now),
+        !p.exact,
+        "Place in the index of presentation times, from 0, and the time that is heard",
+    ));
+    let word = map_word(view.map);
+    let care = matches!(word, MapWord::Held(_));
+    rows.push(row(
+        "map",
+        word.text(),
+        care,
+        "exact: this frame's own; interpolated: between two neighbours in time; held: an older one",
+    ));
+    rows.push(row(
+        "maps",
+        format!(
+            "{:5.1} /s  {:5.0} ms  {}",
+            infer.maps_per_sec,
+            infer.latency_ms,
+            every_text(infer.every_k)
+        ),
+        infer.every_k > 1,
+        "Maps per second, time from frame to map, and which frames get one, measured while playing",
+    ));
+    let state = match infer.state {
+        InferState::Ready => String::new(),
+        other => format!("  {}", other.word()),
+    };
+    rows.push(row(
+        "model",
+        format!("{}{state}  {:3.0} % done", infer.device, 100.0 * infer.filled),
+        infer.state != InferState::Ready,
+        "Where the network runs, and how much of the clip is computed",
+    ));
+    rows.push(row(
+        "shown",
+        format!(
+            "{:>6}  dropped {:>4}  late {:>4}",
+            p.counters.shown, p.counters.dropped, p.counters.late
+        ),
+        p.counters.dropped > 0,
+        "Frames since the clip was opened: shown, never shown, shown too late",
+    ));
+    let clock = match p.clock {
+        ClockKind::Sound => "sound",
+        ClockKind::FreeNoTrack => "free, no sound track",
+        ClockKind::FreeNoDevice => "free, no sound device",
+    };
+    let error = millis_text(p.av_error.as_secs_f64());
+    rows.push(row(
+        "clock",
+        format!("{error}  {clock}"),
+        p.clock == ClockKind::FreeNoDevice,
+        "Picture against sound, positive when the picture is late, and what the time is taken from",
+    ));
+    rows.push(row(
+        "queues",
+        queue_text(view),
+        p.counters.underruns > 0,
+        "Pictures decoded ahead, sound ready to play, gaps in the sound so far",
+    ));
+    rows.push(row(
+        "draws",
+        format!("{}x  {}", speed_text(p.speed), view.adapter),
+        false,
+        "Speed, and the adapter that draws the window",
+    ));
+    HudData { rows }
+}
+
+fn speed_text(speed: f64) -> String {
+    format!("{speed:4.2}")
+}
+
+fn queue_text(view: &View<'_>) -> String {
+    let p = view.presentation;
+    format!(
+        "video {:>2}  sound {:4.2} s  gaps {:>3}",
+        p.frames_ahead,
+        p.sound_ahead.as_secs_f64(),
+        p.counters.underruns
+    )
+}
+
+/// Draws the info block over `ui`'s space.
+pub fn hud_ui(ui: &mut Ui, view: &View<'_>) {
+    show_hud(ui, ui.max_rect(), &hud_data(view));
+}
+
+/// Draws the legend at the upper right of `ui`'s space, when there is something to explain.
+pub fn legend_ui(ui: &mut Ui, view: &View<'_>) {
+    if let Some(data) = legend_of(&overlay_params(view), legend_facts(view)) {
+        show_legend(ui, ui.max_rect().right_top() + egui::vec2(-8.0, 8.0), &data);
+    }
+}
