@@ -14,12 +14,8 @@ use fnac::units::{
 };
 
 fn frame(width: u32, height: u32, pixel_aspect: f32) -> Arc<VideoFrame> {
-    let plane = Plane {
-        width,
-        height,
-        stride: width as usize,
-        data: vec![128; (width * height) as usize],
-    };
+    let plane =
+        Plane { width, height, stride: width as usize, data: vec![128; (width * height) as usize] };
     let picture = PlanarPicture {
         width,
         height,
@@ -173,7 +169,8 @@ fn the_picture_is_never_squashed_at_any_size_scale_or_pixel_aspect() {
             let slack = 1.5 / scale / drawn.y.min(drawn.x);
             assert!((drawn.x / drawn.y / want - 1.0).abs() < 2.0 * slack, "{drawn:?} {want}");
             let region = h.state().picture.region();
-            let fills = (drawn.x - region.width()).abs() < 2.0 || (drawn.y - region.height()).abs() < 2.0;
+            let fills =
+                (drawn.x - region.width()).abs() < 2.0 || (drawn.y - region.height()).abs() < 2.0;
             assert!(fills && region.expand(1.0).contains(a) && region.expand(1.0).contains(b));
         }
     }
@@ -200,7 +197,9 @@ fn the_probe_reads_the_cell_under_the_cursor() {
     let probe = h.get_by_label_contains("Probe: cosine");
     let text = format!("{:?}", probe);
     assert!(text.contains("row  0  col  6") && text.contains("rank 43 of 49"), "{text}");
-    assert!(matches!(h.state().wishes.first(), Some(PictureWish::Hover(Some(at))) if is_near(*at, [0.98, 0.02], 0.003)));
+    assert!(
+        matches!(h.state().wishes.first(), Some(PictureWish::Hover(Some(at))) if is_near(*at, [0.98, 0.02], 0.003))
+    );
 }
 
 #[test]

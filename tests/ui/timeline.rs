@@ -266,7 +266,9 @@ fn ten_hours_one_frame_and_nothing_are_drawn_quickly() {
         h.state_mut().timeline.reset();
         h.run_steps(1);
         drag(&mut h, 0.0, duration, PointerButton::Primary);
-        assert!(matches!(h.state().wishes.last(), Some(TimelineWish::ScrubEnd(t)) if *t <= secs(duration)));
+        assert!(
+            matches!(h.state().wishes.last(), Some(TimelineWish::ScrubEnd(t)) if *t <= secs(duration))
+        );
     }
 }
 

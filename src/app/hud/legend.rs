@@ -59,7 +59,8 @@ pub fn legend_of(params: &OverlayParams, facts: LegendFacts) -> Option<LegendDat
         lines.push(format!("above it: {:.1} % of the picture", 100.0 * area));
     }
     let (lo, hi) = legend.limits;
-    let threshold = cut.filter(|t| hi > lo && (lo..=hi).contains(t)).map(|t| ((t - lo) / (hi - lo), t));
+    let threshold =
+        cut.filter(|t| hi > lo && (lo..=hi).contains(t)).map(|t| ((t - lo) / (hi - lo), t));
     Some(LegendData { about: layer.spec().about, legend, threshold, lines })
 }
 
@@ -67,7 +68,9 @@ fn scale_line(scale: ScaleMode, legend: &Legend, facts: LegendFacts) -> String {
     let (lo, hi) = legend.limits;
     match scale {
         _ if legend.badge.is_some() => format!("stretched {lo:+.2} .. {hi:+.2} (per frame)"),
-        ScaleMode::Absolute if facts.calibration_missing => "absolute, the card has no calibration".to_owned(),
+        ScaleMode::Absolute if facts.calibration_missing => {
+            "absolute, the card has no calibration".to_owned()
+        }
         ScaleMode::Absolute => "absolute".to_owned(),
         ScaleMode::Calibrated { .. } => "calibrated (card, p1 to p99)".to_owned(),
         ScaleMode::PerFrame => "per frame".to_owned(),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use egui::{ColorImage, Ui};
 
 use super::{
-    PictureData, PictureView, PictureWish, Stage, Trace, WayOut, overlay_params, probe,
-    render_offscreen, spectrum_palette,
+    PictureData, PictureView, PictureWish, Stage, Trace, WayOut, overlay_params, render_offscreen,
+    spectrum_palette,
 };
 use crate::app::commands::{CommandSender, Request, menu_item};
 use crate::app::hud;
@@ -49,11 +49,7 @@ impl PictureView {
         };
         let hud_data = view.settings.look.hud.then(|| hud::hud_data(view));
         let facts = hud::legend_facts(view);
-        let legend = if view.settings.look.legend {
-            hud::legend_of(&params, facts)
-        } else {
-            None
-        };
+        let legend = if view.settings.look.legend { hud::legend_of(&params, facts) } else { None };
         let trace = trace_of(view, &params);
         let test = view.sound_test.label();
         let bracket = bracket_of(view);
@@ -172,7 +168,9 @@ fn caption(view: &View<'_>) -> String {
         (true, None, _) => {
             format!("{model} · drop a checkpoint to see where the sound comes from, or a video")
         }
-        (false, None, _) => format!("{model} · drop a checkpoint to see where the sound comes from"),
+        (false, None, _) => {
+            format!("{model} · drop a checkpoint to see where the sound comes from")
+        }
         (false, Some(_), true) => {
             let name = view.source.map(|s| s.display_name()).unwrap_or_default();
             format!("{name} · {model}")
@@ -302,6 +300,6 @@ mod tests {
         let got = over(under, &top);
         assert_eq!(got[(0, 0)], Color32::from_rgb(100, 100, 100));
         assert_eq!(got[(1, 0)], Color32::from_rgb(150, 50, 50));
-        assert_eq!(probe::PIN_COLORS.len(), crate::app::view::PINS_MAX);
+        assert_eq!(super::super::probe::PIN_COLORS.len(), crate::app::view::PINS_MAX);
     }
 }

@@ -237,8 +237,7 @@ impl PictureView {
         };
         self.view = self.view.with_region(size, aspect);
         self.view.pixels_per_point = scale;
-        self.view.origin =
-            [self.region.left(), self.region.top()].map(|v| (v * scale).round());
+        self.view.origin = [self.region.left(), self.region.top()].map(|v| (v * scale).round());
     }
 
     fn pointer(
@@ -283,9 +282,8 @@ impl PictureView {
         // The second click of a double click is not a pin; its first one was, and the second
         // takes it back.
         if response.clicked()
-            && let Some(at) = response.interact_pointer_pos().and_then(|p| {
-                self.fraction_at(data.params, p)
-            })
+            && let Some(at) =
+                response.interact_pointer_pos().and_then(|p| self.fraction_at(data.params, p))
         {
             wish(PictureWish::Pin(at));
         }
@@ -437,8 +435,7 @@ impl PictureView {
         let spec = layer.spec();
         let field = (spec.field)(params)?;
         let grid = field.field.grid();
-        let reading =
-            overlay::probe(&grid, params.geometry, params.interpolation, at[0], at[1]);
+        let reading = overlay::probe(&grid, params.geometry, params.interpolation, at[0], at[1]);
         Some((reading, spec.unit))
     }
 }

@@ -90,9 +90,9 @@ impl Brush {
                 ui.painter().add(egui_wgpu::Callback::new_paint_callback(rect, paint));
             }
             Self::Cpu { texture } => {
-                let fresh = texture.as_ref().is_some_and(|(_, f, p, v)| {
-                    Arc::ptr_eq(f, frame) && p == params && *v == view
-                });
+                let fresh = texture
+                    .as_ref()
+                    .is_some_and(|(_, f, p, v)| Arc::ptr_eq(f, frame) && p == params && *v == view);
                 if !fresh {
                     let rgb = yuv::rgb_from_planes(&frame.picture);
                     let drawn = cpu::render(&rgb, params, &view);

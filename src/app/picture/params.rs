@@ -26,9 +26,7 @@ pub fn overlay_params(view: &View<'_>) -> OverlayParams {
 pub fn with_map(view: &View<'_>, stored: Option<&StoredMap>) -> OverlayParams {
     let chosen = view.overlay;
     let map = stored.map(|s| map_field(s, chosen.fine));
-    let prior = stored
-        .and_then(|s| s.prior.as_deref())
-        .and_then(|p| Field::new(1, p.to_vec()));
+    let prior = stored.and_then(|s| s.prior.as_deref()).and_then(|p| Field::new(1, p.to_vec()));
     let threshold = view.checkpoint.and_then(|c| c.card.no_source_threshold);
     let peak = stored.map(|s| s.map.grid().range().1);
     OverlayParams {

@@ -62,7 +62,10 @@ impl BigSpectrum {
         let length = (sound.len() as f64 / rate).max(now);
         let mut axis = TimeAxis::whole(MediaTime::from_secs_f64(length));
         axis.show(now - REACH_SECS, now + REACH_SECS);
-        let plot = Rect::from_min_max(rect.min + egui::vec2(52.0, 12.0), rect.max - egui::vec2(12.0, 28.0));
+        let plot = Rect::from_min_max(
+            rect.min + egui::vec2(52.0, 12.0),
+            rect.max - egui::vec2(12.0, 28.0),
+        );
         if !plot.is_positive() {
             return;
         }
@@ -118,6 +121,9 @@ mod tests {
     fn silence_is_quiet_on_both_grounds() {
         let dark = spectrum_palette(true)[0];
         let light = spectrum_palette(false)[0];
-        assert!(dark.iter().all(|c| *c < 20) && light.iter().all(|c| *c > 180), "{dark:?} {light:?}");
+        assert!(
+            dark.iter().all(|c| *c < 20) && light.iter().all(|c| *c > 180),
+            "{dark:?} {light:?}"
+        );
     }
 }

@@ -72,9 +72,8 @@ pub(super) fn words_ui(
     let mut way = None;
     let width = (rect.width() - 32.0).clamp(80.0, 520.0);
     let place = Rect::from_center_size(rect.center(), vec2(width, 170.0)).intersect(rect);
-    let builder = egui::UiBuilder::new()
-        .max_rect(place)
-        .layout(egui::Layout::top_down(egui::Align::Center));
+    let builder =
+        egui::UiBuilder::new().max_rect(place).layout(egui::Layout::top_down(egui::Align::Center));
     ui.scope_builder(builder, |ui| {
         ui.add_space((place.height() / 2.0 - 56.0).max(0.0));
         if matches!(stage, Stage::Opening { .. }) {

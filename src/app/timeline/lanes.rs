@@ -28,14 +28,8 @@ pub enum LaneKind {
 
 impl LaneKind {
     /// From top to bottom.
-    pub const ALL: [Self; 6] = [
-        Self::Waveform,
-        Self::Spectrogram,
-        Self::Window,
-        Self::Peak,
-        Self::Strip,
-        Self::Computed,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Waveform, Self::Spectrogram, Self::Window, Self::Peak, Self::Strip, Self::Computed];
 
     /// Name beside the lane.
     pub fn name(self) -> &'static str {
@@ -52,7 +46,9 @@ impl LaneKind {
     /// What it is, for the tooltip.
     pub fn about(self) -> &'static str {
         match self {
-            Self::Waveform => "Smallest and greatest sample of the sound, mono, at the model's rate",
+            Self::Waveform => {
+                "Smallest and greatest sample of the sound, mono, at the model's rate"
+            }
             Self::Spectrogram => {
                 "ln(power + 1e-7) / 12 as the sound tower is given it; 0 Hz at the bottom. \
                  Zoomed out, a column is the loudest of four spectra"

@@ -16,7 +16,9 @@ mod window;
 
 use std::sync::Arc;
 
-use egui::{Align2, Color32, CursorIcon, FontId, PointerButton, Pos2, Rect, Sense, Stroke, Ui, pos2};
+use egui::{
+    Align2, Color32, CursorIcon, FontId, PointerButton, Pos2, Rect, Sense, Stroke, Ui, pos2,
+};
 
 pub use adapter::{ClipMapsLane, SoundLanes, SoundTrackLane, bracket_of};
 pub use axis::{Extent, TimeAxis};
@@ -393,8 +395,7 @@ impl Timeline {
         if let Some(sound) = data.sound {
             let color = ui.visuals().text_color().gamma_multiply(0.75);
             let pixels = ui.pixels_per_point();
-            let shape =
-                self.wave.shape(sound.as_ref(), self.axis.visible(), body, pixels, color);
+            let shape = self.wave.shape(sound.as_ref(), self.axis.visible(), body, pixels, color);
             painter.add(shape);
         }
         if !data.sound_note.is_empty() {
@@ -402,13 +403,7 @@ impl Timeline {
         }
     }
 
-    fn draw_spectrum(
-        &mut self,
-        ui: &Ui,
-        body: Rect,
-        extent: Extent,
-        data: &TimelineData<'_>,
-    ) {
+    fn draw_spectrum(&mut self, ui: &Ui, body: Rect, extent: Extent, data: &TimelineData<'_>) {
         let Some(sound) = data.sound else {
             self.tiles.clear();
             return;
@@ -565,14 +560,7 @@ impl Timeline {
     }
 
     /// Above the timeline, on a layer of its own: the lanes stay visible.
-    fn draw_thumb(
-        &mut self,
-        ui: &Ui,
-        x: f32,
-        body: Rect,
-        frame: FrameIndex,
-        data: ThumbData<'_>,
-    ) {
+    fn draw_thumb(&mut self, ui: &Ui, x: f32, body: Rect, frame: FrameIndex, data: ThumbData<'_>) {
         let ctx = ui.ctx();
         let thumbs = self.thumbs.get_or_insert_with(|| {
             let ctx = ctx.clone();
@@ -587,7 +575,8 @@ impl Timeline {
         let at = Rect::from_min_size(pos2(left, bottom - size.y - 16.0), size);
         let order = egui::LayerId::new(egui::Order::Tooltip, ui.scope_id().with("thumb"));
         let painter = ctx.layer_painter(order);
-        let frame_rect = Rect::from_min_max(at.min, pos2(at.right(), at.bottom() + 16.0)).expand(margin);
+        let frame_rect =
+            Rect::from_min_max(at.min, pos2(at.right(), at.bottom() + 16.0)).expand(margin);
         painter.rect_filled(frame_rect, 4.0, ui.visuals().window_fill);
         let edge = ui.visuals().widgets.noninteractive.bg_stroke;
         painter.rect_stroke(frame_rect, 4.0, edge, egui::StrokeKind::Inside);
@@ -719,10 +708,9 @@ fn draw_limits(ui: &Ui, painter: &egui::Painter, body: Rect, (lo, hi): (f32, f32
         return;
     }
     let (font, color) = (FontId::monospace(9.5), ui.visuals().weak_text_color());
-    for (value, at, align) in [
-        (hi, body.right_top(), Align2::RIGHT_TOP),
-        (lo, body.right_bottom(), Align2::RIGHT_BOTTOM),
-    ] {
+    for (value, at, align) in
+        [(hi, body.right_top(), Align2::RIGHT_TOP), (lo, body.right_bottom(), Align2::RIGHT_BOTTOM)]
+    {
         painter.text(at, align, format!("{value:+.2}"), font.clone(), color);
     }
 }
@@ -764,11 +752,8 @@ fn draw_playhead(painter: &egui::Painter, body: Rect, x: f32) {
     let y = body.top()..=body.bottom();
     painter.vline(x, y.clone(), Stroke::new(4.0, Color32::from_black_alpha(200)));
     painter.vline(x, y, Stroke::new(2.0, Color32::WHITE));
-    let head = vec![
-        pos2(x - 5.0, body.top()),
-        pos2(x + 5.0, body.top()),
-        pos2(x, body.top() + 7.0),
-    ];
+    let head =
+        vec![pos2(x - 5.0, body.top()), pos2(x + 5.0, body.top()), pos2(x, body.top() + 7.0)];
     painter.add(egui::Shape::convex_polygon(
         head,
         Color32::WHITE,

@@ -145,7 +145,8 @@ impl Thumbs {
             self.shared.bell.notify_one();
         }
         if self.kept.len() > KEPT
-            && let Some(oldest) = self.kept.iter().min_by_key(|(_, (_, used))| *used).map(|(f, _)| *f)
+            && let Some(oldest) =
+                self.kept.iter().min_by_key(|(_, (_, used))| *used).map(|(f, _)| *f)
         {
             self.kept.remove(&oldest);
         }

@@ -213,15 +213,7 @@ impl TileCache {
             .spawn(move || work(&desk, &send, &waker))
             .inspect_err(|e| tracing::warn!("no thread for the spectrogram lane: {e}"))
             .ok();
-        Self {
-            shared,
-            ready,
-            thread,
-            tiles: HashMap::new(),
-            sound: 0,
-            source: None,
-            tick: 0,
-        }
+        Self { shared, ready, thread, tiles: HashMap::new(), sound: 0, source: None, tick: 0 }
     }
 
     /// Takes the sound to show; another one than before drops all tiles.
