@@ -4,6 +4,8 @@
 //! that the window would repeat. To add a command: one file here and one line in
 //! [`SUBCOMMANDS`].
 
+mod checkpoint;
+mod probe;
 mod progress;
 mod window;
 
@@ -58,7 +60,22 @@ pub struct Subcommand {
 }
 
 /// Every command; help, parsing and dispatch come from here.
-pub const SUBCOMMANDS: &[Subcommand] = &[];
+pub const SUBCOMMANDS: &[Subcommand] = &[
+    Subcommand {
+        name: "checkpoint",
+        about: "Show what a checkpoint holds, or convert it",
+        hidden: false,
+        args: checkpoint::args,
+        run: checkpoint::run,
+    },
+    Subcommand {
+        name: "probe",
+        about: "What a file holds: streams, frames, their times, what would be refused",
+        hidden: false,
+        args: probe::args,
+        run: probe::run,
+    },
+];
 
 /// The whole command line, as clap wants it.
 pub fn command() -> Command {

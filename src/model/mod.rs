@@ -1,1 +1,28 @@
-//! The network: FNAC in burn and rten, checkpoints, compute devices. Never knows data sets or windows.
+//! The network: FNAC in burn and rten, its checkpoints and cards.
+//!
+//! Owns the weights (reading, checking, writing), the layers, and the two engines that run
+//! them; never knows data sets, files of media or windows. Start with [`Checkpoint::read`] for
+//! the life of a file and with [`Towers`] for the life of an embedding.
+
+mod burn_towers;
+mod card;
+mod checkpoint;
+mod config;
+mod error;
+mod fold;
+mod network;
+mod object;
+mod onnx;
+mod rten_towers;
+mod towers;
+
+pub use burn_towers::BurnTowers;
+pub use card::{CheckpointCard, PREPROCESSING};
+pub use checkpoint::{Checkpoint, CheckpointFormat, CheckpointKind, RawTensor};
+pub use config::{FnacConfig, TensorSpec, is_counter};
+pub use error::{CheckpointError, ModelError};
+pub use fold::{FoldedConv, FoldedFnac, FoldedTrunk};
+pub use network::{Fnac, Trunk};
+pub use object::ObjectTower;
+pub use rten_towers::RtenTowers;
+pub use towers::{AudioEmbedding, ImageEmbedding, Towers, cosine_map};

@@ -1,7 +1,12 @@
 //! Behaviour across rooms, one module per subject, one binary.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod checkpoints;
 mod floor_plan;
+mod parity;
+mod media;
+mod media_corpus;
+mod media_seek;
 mod overlay;
 mod reference;
 mod shaders;

@@ -1,0 +1,189 @@
+//! `fnac checkpoint show|convert`: what a file of weights holds, and the same weights in another
+//! format.
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use serde_json::{Value, json};
+
+use super::{CliResult, Failure, Outcome};
+use crate::model::{Checkpoint, CheckpointKind};
+
+/// Its two subcommands.
+pub fn args(command: Command) -> Command {
+    let file = |name: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(name)
+            .value_name(value)
+            .help(help)
+            .value_parser(value_parser!(PathBuf))
+            .required(true)
+    };
+    command
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(
+            Command::new("show")
+                .about("Print what a checkpoint holds")
+                .arg(file("file", "FILE", "PyTorch .pth or SafeTensors"))
+                .arg(Arg::new("json").long("json").help("For programs").action(ArgAction::SetTrue)),
+        )
+        .subcommand(
+            Command::new("convert")
+                .about("Write a checkpoint in another format, by the extension of OUT")
+                .arg(file("in", "IN", "PyTorch .pth or SafeTensors"))
+                .arg(file(
+                    "out",
+                    "OUT",
+                    "*.safetensors with a card, or *.pth in the official layout",
+                )),
+        )
+}
+
+/// Runs the one that was typed.
+pub fn run(m: &ArgMatches) -> CliResult {
+    match m.subcommand() {
+        Some(("show", m)) => show(m),
+        Some(("convert", m)) => convert(m),
+        _ => Err(Failure::Usage("checkpoint wants `show` or `convert`".into())),
+    }
+}
+
+fn path<'a>(m: &'a ArgMatches, name: &str) -> Result<&'a PathBuf, Failure> {
+    m.get_one::<PathBuf>(name).ok_or_else(|| Failure::Usage(format!("{name} is missing")))
+}
+
+fn show(m: &ArgMatches) -> CliResult {
+    let checkpoint = Checkpoint::read(path(m, "file")?)?;
+    let text = if m.get_flag("json") {
+        format!("{}\n", serde_json::to_string_pretty(&as_json(&checkpoint))?)
+    } else {
+        as_text(&checkpoint)
+    };
+    // A reader that closed its end (`| head`) is not an error of ours.
+    std::io::stdout().write_all(text.as_bytes()).ok();
+    Ok(Outcome::Done)
+}
+
+fn convert(m: &ArgMatches) -> CliResult {
+    let (from, to) = (path(m, "in")?, path(m, "out")?);
+    let extension = to.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    if !["safetensors", "pth", "pt"].contains(&extension.as_str()) {
+        return Err(Failure::Usage(format!(
+            "`{}`: want a name that ends in .safetensors or .pth",
+            to.display()
+        )));
+    }
+    let checkpoint = Checkpoint::read(from)?;
+    for note in &checkpoint.notes {
+        eprintln!("fnac: `{}`: {note}", from.display());
+    }
+    if extension == "safetensors" {
+        checkpoint.write_safetensors(to)?;
+    } else {
+        checkpoint.write_pth(to)?;
+        if !checkpoint.card.lineage.is_empty() || checkpoint.card.cell_geometry.is_some() {
+            eprintln!("fnac: `{}`: this layout has no room for the card", to.display());
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+/// Trained parameters and running statistics of a checkpoint, counters left out.
+fn parameters(c: &Checkpoint) -> usize {
+    let trained = |name: &str| !name.contains(".running_") && !name.ends_with("tracked");
+    c.tensors.iter().filter(|(n, _)| trained(n)).map(|(_, t)| t.data.len()).sum()
+}
+
+fn as_json(c: &Checkpoint) -> Value {
+    let kind = match c.kind {
+        CheckpointKind::Fnac => "fnac",
+        CheckpointKind::ObjectTower => "object-tower",
+    };
+    json!({
+        "path": c.path.as_ref().map(|p| p.to_string_lossy()),
+        "format": c.format.name(),
+        "kind": kind,
+        "width": c.config.width,
+        "dim": c.config.dim,
+        "parameters": parameters(c),
+        "tensors": c.tensors.len(),
+        "sha256": c.sha256,
+        "card": c.card,
+        "notes": c.notes,
+    })
+}
+
+fn as_text(c: &Checkpoint) -> String {
+    let mut rows: Vec<(String, String)> = Vec::new();
+    let mut row = |name: &str, value: String| rows.push((name.to_owned(), value));
+    row("name", c.card.name.clone());
+    row("holds", c.kind.name().into());
+    row("format", c.format.name().into());
+    row("width", c.config.width.to_string());
+    row("dimension", c.config.dim.to_string());
+    row("parameters", parameters(c).to_string());
+    row("sample rate", format!("{} Hz", c.card.sample_rate));
+    row("tau", c.card.tau.to_string());
+    row("preprocessing", c.card.preprocessing.clone());
+    if let Some(g) = c.card.cell_geometry {
+        row("cells", g.to_string());
+    }
+    if let Some(t) = c.card.no_source_threshold {
+        row("no source below", format!("cosine {t}"));
+    }
+    if let Some((lo, hi)) = c.card.calibration {
+        row("calibrated", format!("cosine {lo} to {hi}"));
+    }
+    if let Some(remark) = &c.card.remark {
+        row("remark", remark.clone());
+    }
+    for (name, value) in &c.card.lineage {
+        row(name, value.clone());
+    }
+    for (name, value) in &c.card.metrics {
+        row(name, value.to_string());
+    }
+    row("sha256", c.sha256.clone());
+    for note in &c.notes {
+        row("note", note.clone());
+    }
+    let width = rows.iter().map(|(n, _)| n.chars().count()).max().unwrap_or(0);
+    let line = |(name, value): &(String, String)| format!("{name:<width$}  {value}\n");
+    rows.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::command;
+
+    fn dispatch(args: &[&str]) -> CliResult {
+        let m = command().try_get_matches_from(["fnac", "checkpoint"].iter().chain(args)).unwrap();
+        run(m.subcommand_matches("checkpoint").unwrap())
+    }
+
+    #[test]
+    fn a_converted_checkpoint_shows_the_same_weights_and_an_unknown_extension_is_wrong_usage() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+        let (a, b, c) = (file("a.safetensors"), file("b.pth"), file("c.safetensors"));
+        let original = Checkpoint::formula(2, 16, "");
+        original.write_safetensors(a.as_ref()).unwrap();
+        assert!(matches!(dispatch(&["convert", &a, &b]), Ok(Outcome::Done)));
+        assert!(matches!(dispatch(&["convert", &b, &c]), Ok(Outcome::Done)));
+        assert_eq!(Checkpoint::read(c.as_ref()).unwrap().tensors, original.tensors);
+        assert!(matches!(dispatch(&["show", &b, "--json"]), Ok(Outcome::Done)));
+        assert!(matches!(dispatch(&["convert", &a, &file("x.onnx")]), Err(Failure::Usage(_))));
+        assert!(matches!(dispatch(&["show", &file("absent")]), Err(Failure::Nothing(_))));
+        assert!(!dir.path().join("x.onnx").exists());
+    }
+
+    #[test]
+    fn the_text_names_what_the_card_says() {
+        let text = as_text(&Checkpoint::formula(2, 16, ""));
+        assert!(text.contains("sample rate    16000 Hz"), "{text}");
+        assert!(text.contains("parameters     23328"), "{text}");
+        assert_eq!(as_json(&Checkpoint::formula_object(2, ""))["kind"], "object-tower");
+    }
+}

@@ -1,0 +1,185 @@
+//! Weights in memory, checked: the only thing from which a network is built.
+
+mod formula;
+mod pickle;
+mod pytorch;
+mod read;
+mod safetensors;
+mod zip;
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::{CheckpointCard, CheckpointError, FnacConfig};
+
+/// A tensor of a checkpoint, widened or rounded to f32.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RawTensor {
+    /// Extents, outermost first; empty for a scalar.
+    pub shape: Vec<usize>,
+    /// Row-major values; their number is the product of the extents.
+    pub data: Vec<f32>,
+}
+
+/// Which network a checkpoint holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckpointKind {
+    /// The two towers (FNAC; EZ-VSL's are the same).
+    Fnac,
+    /// A plain ResNet-18, for the object prior.
+    ObjectTower,
+}
+
+impl CheckpointKind {
+    /// As shown.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fnac => "an FNAC network",
+            Self::ObjectTower => "an object tower (ResNet-18)",
+        }
+    }
+}
+
+/// Where the weights came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckpointFormat {
+    /// PyTorch 1.6 and later: a zip archive.
+    PytorchZip,
+    /// PyTorch before 1.6: a stream of pickles.
+    PytorchLegacy,
+    /// PyTorch before 0.1.10: a tar archive.
+    PytorchTar,
+    /// SafeTensors without this program's card.
+    ForeignSafetensors,
+    /// SafeTensors with this program's card.
+    OwnSafetensors,
+    /// No file: the weight formula.
+    Formula,
+}
+
+impl CheckpointFormat {
+    /// As shown.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::PytorchZip => "PyTorch (zip)",
+            Self::PytorchLegacy => "PyTorch (before 1.6)",
+            Self::PytorchTar => "PyTorch (before 0.1.10)",
+            Self::ForeignSafetensors => "SafeTensors",
+            Self::OwnSafetensors => "SafeTensors with card",
+            Self::Formula => "formula",
+        }
+    }
+}
+
+/// A checkpoint that was read whole and fits its network: every tensor is there, in its shape,
+/// with finite values.
+#[derive(Clone, Debug)]
+pub struct Checkpoint {
+    /// Size of the network, inferred from the tensors.
+    pub config: FnacConfig,
+    /// What is known beyond the weights.
+    pub card: CheckpointCard,
+    /// By the official names, without any `module.`; the batch counters are included.
+    pub tensors: BTreeMap<String, RawTensor>,
+    /// Which network.
+    pub kind: CheckpointKind,
+    /// Where it came from.
+    pub format: CheckpointFormat,
+    /// Of the file, in hexadecimal; of the tensors where there is no file.
+    pub sha256: String,
+    /// The file.
+    pub path: Option<PathBuf>,
+    /// What was passed over or replaced while reading, for people.
+    pub notes: Vec<String>,
+}
+
+impl Checkpoint {
+    /// Reads and checks a checkpoint: official or EZ-VSL `.pth` (zip or older container, with or
+    /// without `module.`, the optimizer beside it passed over), a bare state dict, torchvision's
+    /// resnet18, SafeTensors with or without a card. Nothing in the file is executed.
+    ///
+    /// Blocks for as long as the disk takes; memory stays within a small multiple of the
+    /// weights' size, whatever the file claims. `tau` is taken from a `configs.json` beside an
+    /// official checkpoint where there is one.
+    ///
+    /// # Errors
+    /// Names the tensor, the shape expected and the shape found where the file belongs to
+    /// another network; see [`CheckpointError`].
+    pub fn read(path: &Path) -> Result<Self, CheckpointError> {
+        read::read(path)
+    }
+
+    /// Writes this program's SafeTensors with the card. The file appears whole or not at all.
+    pub fn write_safetensors(&self, path: &Path) -> Result<(), CheckpointError> {
+        let bytes = safetensors::encode(self)
+            .map_err(|cause| CheckpointError::Unwritable { path: path.to_owned(), cause })?;
+        write_whole(path, |file| file.write_all(&bytes))
+    }
+
+    /// Writes the official PyTorch layout (`{'model', 'optimizer', 'epoch', 'best_cIoU',
+    /// 'best_Auc'}`, the optimizer fresh), or for an object tower torchvision's flat state dict.
+    /// `torch.load(weights_only=True)` reads it. The file appears whole or not at all.
+    pub fn write_pth(&self, path: &Path) -> Result<(), CheckpointError> {
+        let unwritable =
+            |cause: String| CheckpointError::Unwritable { path: path.to_owned(), cause };
+        let entries = pickle::archive(self).map_err(unwritable)?;
+        let bytes = zip::archive(&entries).map_err(unwritable)?;
+        write_whole(path, |file| file.write_all(&bytes))
+    }
+
+    /// The tensors in the order of the official state dict. `None` when one is missing.
+    fn in_order(&self) -> Option<Vec<(&str, &RawTensor)>> {
+        let specs = match self.kind {
+            CheckpointKind::Fnac => self.config.state_dict(),
+            CheckpointKind::ObjectTower => FnacConfig::object_state_dict(self.config.width),
+        };
+        let entry = |name: &str| self.tensors.get_key_value(name).map(|(k, v)| (k.as_str(), v));
+        specs.iter().map(|s| entry(&s.name)).collect()
+    }
+}
+
+/// Writes to a temporary file beside `path`, flushes it to the disk and renames it.
+fn write_whole(
+    path: &Path,
+    write: impl FnOnce(&mut std::fs::File) -> std::io::Result<()>,
+) -> Result<(), CheckpointError> {
+    let failed = |source| CheckpointError::Write { path: path.to_owned(), source };
+    let folder = match path.parent() {
+        Some(p) if !p.as_os_str().is_empty() => p,
+        _ => Path::new("."),
+    };
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".fnac-").suffix(".part");
+    #[cfg(unix)]
+    {
+        // The umask applies; without this the file would be readable by its owner alone.
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    let mut file = builder.tempfile_in(folder).map_err(failed)?;
+    write(file.as_file_mut()).map_err(failed)?;
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist(path).map_err(|e| failed(e.error))?;
+    // The rename itself is on disk once the folder is; not every system can do this.
+    if let Ok(folder) = std::fs::File::open(folder) {
+        folder.sync_all().ok();
+    }
+    Ok(())
+}
+
+fn hex(digest: &[u8]) -> String {
+    digest.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// Stands in for a file's hash where there is no file.
+fn sha256_of_tensors(tensors: &BTreeMap<String, RawTensor>) -> String {
+    let mut hash = Sha256::new();
+    for (name, tensor) in tensors {
+        hash.update(name.as_bytes());
+        hash.update(bytemuck::cast_slice::<f32, u8>(&tensor.data));
+    }
+    hex(&hash.finalize())
+}
