@@ -5,6 +5,8 @@
 //! [`SUBCOMMANDS`].
 
 mod checkpoint;
+mod device_trial;
+mod localize;
 mod probe;
 mod progress;
 mod window;
@@ -74,6 +76,20 @@ pub const SUBCOMMANDS: &[Subcommand] = &[
         hidden: false,
         args: probe::args,
         run: probe::run,
+    },
+    Subcommand {
+        name: "localize",
+        about: "Compute the maps of videos, or of pictures with their sound, and write them",
+        hidden: false,
+        args: localize::args,
+        run: localize::run,
+    },
+    Subcommand {
+        name: crate::model::trial::TRIAL_COMMAND,
+        about: "Try a graphics device with a small network and print the verdict",
+        hidden: true,
+        args: device_trial::args,
+        run: device_trial::run,
     },
 ];
 

@@ -8,6 +8,7 @@ mod burn_towers;
 mod card;
 mod checkpoint;
 mod config;
+mod devices;
 mod error;
 mod fold;
 mod network;
@@ -15,14 +16,20 @@ mod object;
 mod onnx;
 mod rten_towers;
 mod towers;
+pub mod trial;
 
 pub use burn_towers::BurnTowers;
 pub use card::{CheckpointCard, PREPROCESSING};
 pub use checkpoint::{Checkpoint, CheckpointFormat, CheckpointKind, RawTensor};
 pub use config::{FnacConfig, TensorSpec, is_counter};
+pub use devices::{
+    AdapterKind, DeviceChoice, DeviceInfo, OpenStep, OpenedTowers, candidates, list_devices,
+    open_cpu, open_gpu, open_towers,
+};
 pub use error::{CheckpointError, ModelError};
 pub use fold::{FoldedConv, FoldedFnac, FoldedTrunk};
 pub use network::{Fnac, Trunk};
 pub use object::ObjectTower;
 pub use rten_towers::RtenTowers;
 pub use towers::{AudioEmbedding, ImageEmbedding, Towers, cosine_map};
+pub use trial::{TrialStore, Verdict};

@@ -3,6 +3,7 @@
 
 mod checkpoints;
 mod floor_plan;
+mod localize;
 mod parity;
 mod media;
 mod media_corpus;
