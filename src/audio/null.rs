@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::{AudioError, Feed, Output, OutputConfig, WallClock, WallTime};
+use super::{AudioError, Feed, Output, OutputConfig, WallClock};
 
 /// Length of one pull.
 const PERIOD: Duration = Duration::from_millis(10);
@@ -97,7 +97,7 @@ impl Drop for PacedNull {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audio::{OutputChoice, open_output};
+    use crate::audio::{OutputChoice, WallTime, open_output};
 
     #[test]
     fn the_null_device_takes_samples_at_its_pace() {

@@ -4,10 +4,13 @@
 mod checkpoints;
 mod floor_plan;
 mod localize;
-mod parity;
 mod media;
 mod media_corpus;
 mod media_seek;
 mod overlay;
+mod parity;
+mod player;
+mod player_rig;
 mod reference;
 mod shaders;
+mod sync;
