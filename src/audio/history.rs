@@ -157,14 +157,16 @@ mod tests {
                 writer.push(Report { heard_at: at(i as i64), start: i * 48, frames: 48 });
             }
         });
-        let mut seen = 0_u64;
-        while !t.is_finished() {
+        loop {
+            let done = t.is_finished();
             if let Some(r) = h.last() {
                 assert_eq!(r.start, r.heard_at.as_nanos() as u64 / 1_000_000 * 48);
-                seen += 1;
+            }
+            if done {
+                break;
             }
         }
         t.join().unwrap();
-        assert!(seen > 0);
+        assert_eq!(h.last().unwrap().start, 199_999 * 48);
     }
 }

@@ -210,10 +210,6 @@ impl Clock {
         self.lock().offset = offset;
     }
 
-    pub(crate) fn offset(&self) -> MediaTime {
-        self.lock().offset
-    }
-
     pub(crate) fn set_loops(&self, loops: Loops) {
         self.lock().loops = loops;
     }

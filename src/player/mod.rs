@@ -37,13 +37,11 @@ use crossbeam_channel::unbounded;
 
 use crate::audio::{AudioError, OutputChoice, WallClock, volume_gain};
 use crate::media::{CancelToken, MediaError, MediaInfo, MediaSource, PresentationIndex, VideoFrame};
-use crate::units::{FrameIndex, Generation, MediaTime, Waker, no_waker};
-use clock::Reading;
+use crate::units::{Generation, MediaTime, Waker, no_waker};
 use picture::PictureThread;
 use shared::{Phase, Shared};
 use sound::{SoundCommand, SoundSender, SoundThread};
 use source::FileOpener;
-use store::FrameStore;
 
 /// Slowest and fastest playing.
 pub const SPEEDS: std::ops::RangeInclusive<f64> = 0.1..=4.0;
