@@ -403,10 +403,3 @@ fn dropping_a_player_in_the_middle_of_anything_is_quick() {
         assert!(t0.elapsed() < Duration::from_secs(5));
     }
 }
-
-#[test]
-fn zz_debug() {
-    let rig = Rig::open(Recipe { sound: false, frames: 60, ..Recipe::default() });
-    let i = rig.player.index().unwrap();
-    eprintln!("{:?} end {} dur {} last {}", rig.player.info(), i.end(), rig.player.presentation().duration, i.time(FrameIndex(59)).unwrap());
-}
