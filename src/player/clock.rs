@@ -197,6 +197,11 @@ impl Clock {
         }
     }
 
+    /// All there is to play is in the ring.
+    pub(crate) fn end_is_known(&self) -> bool {
+        self.lock().end_position.is_some()
+    }
+
     pub(crate) fn set_speed(&self, speed: f64) {
         self.lock().speed = speed;
     }

@@ -238,11 +238,18 @@ impl Player {
     /// True when both threads have done all that they can do at this instant: for tests on a
     /// manual clock and for measurements.
     pub fn is_settled(&self) -> bool {
-        let s = self.shared.status();
-        match s.phase {
-            Phase::Ready => s.picture_settled && self.sound.is_settled(),
-            Phase::Opening => false,
-            _ => true,
-        }
+        let ring = {
+            let s = self.shared.status();
+            match s.phase {
+                Phase::Ready if !s.picture_settled => return false,
+                Phase::Ready => s.ring.clone(),
+                Phase::Opening => return false,
+                Phase::Empty | Phase::Failed(_) => return true,
+            }
+        };
+        let Some(ring) = ring.filter(|_| self.sound.is_settled()) else { return false };
+        // 0.1 s at 48 kHz: a ring that is not being filled falls below.
+        let filled = ring.written().saturating_sub(ring.position()) >= 4800;
+        !self.shared.clock.read().playing || filled || self.shared.clock.end_is_known()
     }
 }

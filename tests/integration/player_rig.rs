@@ -193,9 +193,6 @@ impl Rig {
             let v = p.presentation();
             p.is_settled()
                 && v.state != PlayState::Seeking
-                && (v.state != PlayState::Playing
-                    || v.sound_ahead >= Duration::from_millis(150)
-                    || v.now + MediaTime::from_secs_f64(v.speed) >= v.duration)
         });
     }
 
