@@ -21,14 +21,13 @@ fn sound() -> Spectrogram {
     Spectrogram { bins: BINS, frames: 200, data }
 }
 
-fn engine(name: &str, width: usize, threads: usize) -> Box<dyn Towers> {
-    let checkpoint = Checkpoint::formula(width, 8 * width, "");
+fn engine(name: &str, checkpoint: &Checkpoint, threads: usize) -> Box<dyn Towers> {
     match name {
-        "rten" => Box::new(RtenTowers::new(&checkpoint, threads).unwrap()),
-        "flex" => Box::new(BurnTowers::new(&checkpoint, Device::flex(), "flex").unwrap()),
+        "rten" => Box::new(RtenTowers::new(checkpoint, threads).unwrap()),
+        "flex" => Box::new(BurnTowers::new(checkpoint, Device::flex(), "flex").unwrap()),
         "wgpu" => {
             let device = Device::wgpu(burn::tensor::DeviceKind::DefaultDevice);
-            Box::new(BurnTowers::new(&checkpoint, device, "wgpu").unwrap())
+            Box::new(BurnTowers::new(checkpoint, device, "wgpu").unwrap())
         }
         other => panic!("no engine `{other}`: rten, flex or wgpu"),
     }
@@ -68,7 +67,9 @@ fn serve() {
         let [name, width, threads, what, runs] = words[..] else { continue };
         let key = format!("{name} {width} {threads}");
         if open.as_ref().is_none_or(|(k, _)| *k != key) {
-            let mut t = engine(name, width.parse().unwrap(), threads.parse().unwrap());
+            let width = width.parse().unwrap();
+            let checkpoint = Checkpoint::formula(width, 8 * width, "");
+            let mut t = engine(name, &checkpoint, threads.parse().unwrap());
             times(&mut *t, what, 2);
             open = Some((key, t));
         }
@@ -91,11 +92,18 @@ fn main() {
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     println!("{cores} cores; milliseconds, minimum / median");
-    println!("width engine  picture          sound            4 copies, each   16 copies, each");
+    println!(
+        "width engine   open first  picture          sound            4 copies, each   16 copies, each"
+    );
     for width in [64, 16] {
         for name in &engines {
-            let mut t = engine(name, width, 0);
-            let mut row = format!("{width:5} {name:6}");
+            let checkpoint = Checkpoint::formula(width, 8 * width, "");
+            let start = Instant::now();
+            let mut t = engine(name, &checkpoint, 0);
+            let opened = start.elapsed().as_millis();
+            times(&mut *t, "image", 1);
+            let first = start.elapsed().as_millis();
+            let mut row = format!("{width:5} {name:6}  {opened:5} {first:5}");
             for (what, copies, runs) in
                 [("image", 1.0, 20), ("sound", 1.0, 20), ("image4", 4.0, 5), ("image16", 16.0, 3)]
             {
