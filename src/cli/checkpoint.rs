@@ -106,6 +106,7 @@ fn as_json(c: &Checkpoint) -> Value {
         "kind": kind,
         "width": c.config.width,
         "dim": c.config.dim,
+        "depth": c.config.depth,
         "parameters": parameters(c),
         "tensors": c.tensors.len(),
         "sha256": c.sha256,
@@ -122,6 +123,9 @@ fn as_text(c: &Checkpoint) -> String {
     row("format", c.format.name().into());
     row("width", c.config.width.to_string());
     row("dimension", c.config.dim.to_string());
+    if c.config.depth != [2; 4] {
+        row("blocks", format!("{:?}", c.config.depth));
+    }
     row("parameters", parameters(c).to_string());
     row("sample rate", format!("{} Hz", c.card.sample_rate));
     row("tau", c.card.tau.to_string());

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::config::BlockPlace;
 use super::{Checkpoint, CheckpointKind, FnacConfig, ModelError, RawTensor};
 
 /// Added to the running variance, as in training.
@@ -35,12 +36,12 @@ pub struct FoldedBlock {
     pub downsample: Option<FoldedConv>,
 }
 
-/// A ResNet-18 trunk: stem, ReLU, 3x3 maximum of stride 2, eight blocks.
+/// A ResNet-18 trunk: stem, ReLU, 3x3 maximum of stride 2, residual blocks.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FoldedTrunk {
     /// 7x7, stride 2.
     pub stem: FoldedConv,
-    /// Two for each of the four stages.
+    /// Of all stages, in order.
     pub blocks: Vec<FoldedBlock>,
 }
 
@@ -115,16 +116,16 @@ impl FoldedTrunk {
         tensors: &BTreeMap<String, RawTensor>,
         prefix: &str,
         channels_in: usize,
-        width: usize,
+        config: FnacConfig,
     ) -> Result<Self, ModelError> {
-        Self::with_epsilon(tensors, prefix, channels_in, width, EPSILON)
+        Self::with_epsilon(tensors, prefix, channels_in, config, EPSILON)
     }
 
     fn with_epsilon(
         tensors: &BTreeMap<String, RawTensor>,
         prefix: &str,
         channels_in: usize,
-        width: usize,
+        config: FnacConfig,
         epsilon: f64,
     ) -> Result<Self, ModelError> {
         let conv = |name: &str, norm: &str, shape, stride| {
@@ -136,31 +137,24 @@ impl FoldedTrunk {
             };
             fold(tensors, &place, epsilon)
         };
-        let stem = conv("conv1", "bn1", [width, channels_in, 7, 7], 2)?;
-        let mut blocks = Vec::with_capacity(8);
-        let mut before = width;
-        for stage in 0..4 {
-            let channels = width << stage;
-            for block in 0..2 {
-                let at = format!("layer{}.{block}", stage + 1);
-                let stride = if stage > 0 && block == 0 { 2 } else { 1 };
-                let name = |part: &str| format!("{at}.{part}");
-                let downsample = (stride == 2)
-                    .then(|| {
-                        let shape = [channels, before, 1, 1];
-                        conv(&name("downsample.0"), &name("downsample.1"), shape, stride)
-                    })
-                    .transpose()?;
-                let first = [channels, before, 3, 3];
-                let second = [channels, channels, 3, 3];
-                blocks.push(FoldedBlock {
-                    conv1: conv(&name("conv1"), &name("bn1"), first, stride)?,
-                    conv2: conv(&name("conv2"), &name("bn2"), second, 1)?,
-                    downsample,
-                });
-                before = channels;
-            }
-        }
+        let stem = conv("conv1", "bn1", [config.width, channels_in, 7, 7], 2)?;
+        let block = |place: BlockPlace| {
+            let BlockPlace { channels_in: before, channels, stride, .. } = place;
+            let name = |part: &str| format!("{}.{part}", place.name());
+            let downsample = (stride == 2)
+                .then(|| {
+                    let shape = [channels, before, 1, 1];
+                    conv(&name("downsample.0"), &name("downsample.1"), shape, stride)
+                })
+                .transpose()?;
+            let (first, second) = ([channels, before, 3, 3], [channels, channels, 3, 3]);
+            Ok(FoldedBlock {
+                conv1: conv(&name("conv1"), &name("bn1"), first, stride)?,
+                conv2: conv(&name("conv2"), &name("bn2"), second, 1)?,
+                downsample,
+            })
+        };
+        let blocks = config.blocks().map(block).collect::<Result<_, ModelError>>()?;
         Ok(Self { stem, blocks })
     }
 }
@@ -185,7 +179,7 @@ impl FoldedFnac {
         config: FnacConfig,
         tensors: &BTreeMap<String, RawTensor>,
     ) -> Result<Self, ModelError> {
-        let FnacConfig { width, dim } = config;
+        let dim = config.dim;
         let f = config.features();
         let projection = |name: &str, weight_shape: &[usize]| {
             Ok(FoldedConv {
@@ -199,9 +193,9 @@ impl FoldedFnac {
         };
         Ok(Self {
             config,
-            image: FoldedTrunk::of(tensors, "imgnet.", 3, width)?,
+            image: FoldedTrunk::of(tensors, "imgnet.", 3, config)?,
             image_projection: projection("img_proj", &[dim, f, 1, 1])?,
-            sound: FoldedTrunk::of(tensors, "audnet.", 1, width)?,
+            sound: FoldedTrunk::of(tensors, "audnet.", 1, config)?,
             sound_projection: projection("aud_proj", &[dim, f])?,
         })
     }
@@ -215,7 +209,7 @@ mod tests {
     #[test]
     fn folding_equals_convolution_then_batch_norm() {
         let c = Checkpoint::formula(2, 4, "");
-        let trunk = FoldedTrunk::of(&c.tensors, "imgnet.", 3, 2).unwrap();
+        let trunk = FoldedTrunk::of(&c.tensors, "imgnet.", 3, c.config).unwrap();
         let folded = trunk.blocks[2].downsample.as_ref().unwrap();
         assert_eq!((folded.shape, folded.stride, folded.padding), ([4, 2, 1, 1], 2, 0));
         let t = |name: &str| &c.tensors[&format!("imgnet.layer2.0.downsample.{name}")].data;
@@ -234,8 +228,8 @@ mod tests {
     #[test]
     fn folding_with_another_epsilon_is_another_network() {
         let c = Checkpoint::formula(2, 4, "");
-        let right = FoldedTrunk::of(&c.tensors, "imgnet.", 3, 2).unwrap();
-        let twin = FoldedTrunk::with_epsilon(&c.tensors, "imgnet.", 3, 2, 1e-3).unwrap();
+        let right = FoldedTrunk::of(&c.tensors, "imgnet.", 3, c.config).unwrap();
+        let twin = FoldedTrunk::with_epsilon(&c.tensors, "imgnet.", 3, c.config, 1e-3).unwrap();
         assert_ne!(right, twin);
     }
 

@@ -9,6 +9,7 @@ use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig, PaddingConfig2d
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor, TensorData};
 
+use super::config::BlockPlace;
 use super::fold::{FoldedBlock, FoldedConv, FoldedFnac, FoldedTrunk};
 use super::{Checkpoint, CheckpointKind, FnacConfig, ModelError, RawTensor};
 
@@ -35,7 +36,7 @@ pub struct Block {
 pub struct Trunk {
     stem: ConvNorm,
     maxpool: MaxPool2d,
-    /// Two for each of the four stages.
+    /// Of all stages, in order.
     blocks: Vec<Block>,
 }
 
@@ -51,6 +52,8 @@ pub struct Fnac {
     width: usize,
     #[module(skip)]
     dim: usize,
+    #[module(skip)]
+    depth: [usize; 4],
 }
 
 /// Tensors by name, on their way into or out of the modules.
@@ -167,31 +170,27 @@ impl Trunk {
         state: &State,
         prefix: &str,
         channels_in: usize,
-        width: usize,
+        config: FnacConfig,
         device: &Device,
     ) -> Result<Self, ModelError> {
         let part = |at: &str, (conv, norm): (&str, &str), shape, stride| {
             let names = (format!("{prefix}{at}{conv}"), format!("{prefix}{at}{norm}"));
             ConvNorm::from_state(state, (&names.0, &names.1), shape, stride, device)
         };
-        let mut blocks = Vec::with_capacity(8);
-        let mut before = width;
-        for index in 0..8 {
-            let (stage, block) = (index / 2, index % 2);
-            let channels = width << stage;
-            let stride = if stage > 0 && block == 0 { 2 } else { 1 };
-            let at = format!("layer{}.{block}.", stage + 1);
+        let block = |place: BlockPlace| {
+            let BlockPlace { channels_in: before, channels, stride, .. } = place;
+            let at = format!("{}.", place.name());
             let [conv1, conv2, shortcut] = BLOCK_PARTS;
-            blocks.push(Block {
+            Ok(Block {
                 conv1: part(&at, conv1, [channels, before, 3, 3], stride)?,
                 conv2: part(&at, conv2, [channels, channels, 3, 3], 1)?,
                 downsample: (stride == 2)
                     .then(|| part(&at, shortcut, [channels, before, 1, 1], stride))
                     .transpose()?,
-            });
-            before = channels;
-        }
-        let stem = part("", ("conv1", "bn1"), [width, channels_in, 7, 7], 2)?;
+            })
+        };
+        let blocks = config.blocks().map(block).collect::<Result<_, ModelError>>()?;
+        let stem = part("", ("conv1", "bn1"), [config.width, channels_in, 7, 7], 2)?;
         Ok(Self { stem, maxpool: maxpool(), blocks })
     }
 
@@ -207,24 +206,27 @@ impl Trunk {
     /// `[B, C, h, w]` to the features of the last stage, `[B, 8 width, h / 32, w / 32]`
     /// (rounded up).
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.stages(x).pop().unwrap_or_else(|| unreachable!("a trunk has four stages"))
+        let x = self.maxpool.forward(relu(self.stem.forward(x)));
+        self.blocks.iter().fold(x, |x, block| block.forward(x))
     }
 
     /// The outputs of the four stages.
-    pub(crate) fn stages(&self, x: Tensor<4>) -> Vec<Tensor<4>> {
+    #[cfg(test)]
+    fn stages(&self, x: Tensor<4>) -> Vec<Tensor<4>> {
         let mut x = self.maxpool.forward(relu(self.stem.forward(x)));
         let mut stages = Vec::with_capacity(4);
-        for pair in self.blocks.chunks(2) {
-            x = pair.iter().fold(x, |x, block| block.forward(x));
+        // A stage begins with the block that has a shortcut of its own.
+        for stage in self.blocks.chunk_by(|_, next| next.downsample.is_none()) {
+            x = stage.iter().fold(x, |x, block| block.forward(x));
             stages.push(x.clone());
         }
         stages
     }
 
-    fn save(&self, prefix: &str, state: &mut State) -> Result<(), ModelError> {
+    fn save(&self, prefix: &str, config: FnacConfig, state: &mut State) -> Result<(), ModelError> {
         self.stem.save(&format!("{prefix}conv1"), &format!("{prefix}bn1"), state)?;
-        for (i, block) in self.blocks.iter().enumerate() {
-            let at = format!("{prefix}layer{}.{}.", i / 2 + 1, i % 2);
+        for (place, block) in config.blocks().zip(&self.blocks) {
+            let at = format!("{prefix}{}.", place.name());
             let parts = [Some(&block.conv1), Some(&block.conv2), block.downsample.as_ref()];
             for (part, (conv, norm)) in parts.into_iter().zip(BLOCK_PARTS) {
                 if let Some(part) = part {
@@ -263,8 +265,9 @@ impl Fnac {
             });
         }
         let state = &checkpoint.tensors;
-        let FnacConfig { width, dim } = checkpoint.config;
-        let f = checkpoint.config.features();
+        let config = checkpoint.config;
+        let FnacConfig { width, dim, depth } = config;
+        let f = config.features();
         let mut img_proj = conv2d([dim, f, 1, 1], 1, true, device);
         img_proj.weight =
             Param::from_tensor(weights(state, "img_proj.weight", [dim, f, 1, 1], device)?);
@@ -275,18 +278,19 @@ impl Fnac {
         aud_proj.weight = Param::from_tensor(weight.transpose());
         aud_proj.bias = Some(Param::from_tensor(weights(state, "aud_proj.bias", [dim], device)?));
         Ok(Self {
-            imgnet: Trunk::from_state(state, "imgnet.", 3, width, device)?,
+            imgnet: Trunk::from_state(state, "imgnet.", 3, config, device)?,
             img_proj,
-            audnet: Trunk::from_state(state, "audnet.", 1, width, device)?,
+            audnet: Trunk::from_state(state, "audnet.", 1, config, device)?,
             aud_proj,
             width,
             dim,
+            depth,
         })
     }
 
     /// The network for inference.
     pub fn from_folded(folded: &FoldedFnac, device: &Device) -> Self {
-        let FnacConfig { width, dim } = folded.config;
+        let FnacConfig { width, dim, depth } = folded.config;
         let f = folded.config.features();
         let p = &folded.sound_projection;
         let mut aud_proj = LinearConfig::new(f, dim).init(device);
@@ -300,6 +304,7 @@ impl Fnac {
             aud_proj,
             width,
             dim,
+            depth,
         }
     }
 
@@ -314,7 +319,7 @@ impl Fnac {
 
     /// Width and dimension.
     pub fn config(&self) -> FnacConfig {
-        FnacConfig { width: self.width, dim: self.dim }
+        FnacConfig { width: self.width, dim: self.dim, depth: self.depth }
     }
 
     /// The state dict by its official names, counters as 0, for writing a checkpoint.
@@ -323,8 +328,8 @@ impl Fnac {
     /// When it is folded, or the device does not give its tensors back.
     pub fn state(&self) -> Result<BTreeMap<String, RawTensor>, ModelError> {
         let mut state = BTreeMap::new();
-        self.imgnet.save("imgnet.", &mut state)?;
-        self.audnet.save("audnet.", &mut state)?;
+        self.imgnet.save("imgnet.", self.config(), &mut state)?;
+        self.audnet.save("audnet.", self.config(), &mut state)?;
         let mut put = |name: &str, t: RawTensor| state.insert(name.to_owned(), t);
         put("img_proj.weight", read_back(&self.img_proj.weight.val(), "img_proj")?);
         put("aud_proj.weight", read_back(&self.aud_proj.weight.val().transpose(), "aud_proj")?);

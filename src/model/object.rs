@@ -31,7 +31,7 @@ fn folded(checkpoint: &Checkpoint) -> Result<FoldedTrunk, ModelError> {
             found: checkpoint.kind.name(),
         });
     }
-    FoldedTrunk::of(&checkpoint.tensors, "", 3, checkpoint.config.width)
+    FoldedTrunk::of(&checkpoint.tensors, "", 3, checkpoint.config)
 }
 
 impl ObjectTower {

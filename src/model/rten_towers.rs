@@ -6,6 +6,7 @@ use rten::{Model, ModelOptions, RunOptions, ThreadPool};
 use rten_tensor::prelude::*;
 use rten_tensor::{NdTensorView, Tensor};
 
+use super::burn_towers::guarded;
 use super::fold::FoldedFnac;
 use super::towers::{CELLS, check_spectrogram, image_batch, normalise};
 use super::{AudioEmbedding, Checkpoint, ImageEmbedding, ModelError, Towers, onnx};
@@ -34,9 +35,11 @@ impl CpuGraph {
     pub(super) fn run(&self, data: &[f32], shape: [usize; 4]) -> Result<Vec<f32>, ModelError> {
         let input = NdTensorView::try_from_data(shape, data).map_err(failed)?;
         let options = RunOptions::default().with_thread_pool(Some(self.pool.clone()));
-        let output = self.model.run_one(input.into(), Some(options)).map_err(failed)?;
-        let output: Tensor<f32> = output.try_into().map_err(failed)?;
-        Ok(output.to_vec())
+        guarded("the CPU engine", || {
+            let output = self.model.run_one(input.into(), Some(options)).map_err(failed)?;
+            let output: Tensor<f32> = output.try_into().map_err(failed)?;
+            Ok(output.to_vec())
+        })
     }
 }
 
@@ -106,7 +109,7 @@ impl Towers for RtenTowers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::BurnTowers;
+    use crate::model::{BurnTowers, FnacConfig};
     use burn::tensor::Device;
 
     fn picture(seed: u32) -> Vec<f32> {
@@ -146,6 +149,20 @@ mod tests {
             assert!(gap(&a.data, &b.data) < 1e-5);
         }
         assert!(gap(&a[0].data, &b[1].data) > 1e-3, "different pictures must differ");
+    }
+
+    #[test]
+    fn other_depths_run_on_both_engines() {
+        let config = FnacConfig { width: 2, dim: 8, depth: [1, 2, 3, 1] };
+        let c = Checkpoint::formula_of(config, "");
+        let mut cpu = RtenTowers::new(&c, 1).unwrap();
+        let mut burn = BurnTowers::new(&c, Device::flex(), "flex").unwrap();
+        let inputs = [picture(7)];
+        let (a, b) = (cpu.embed_images(&inputs).unwrap(), burn.embed_images(&inputs).unwrap());
+        assert!(gap(&a[0].data, &b[0].data) < 1e-5);
+        let s = sound(200);
+        let (a, b) = (cpu.embed_sound(&s).unwrap(), burn.embed_sound(&s).unwrap());
+        assert!(gap(&a.data, &b.data) < 1e-5);
     }
 
     #[test]

@@ -109,7 +109,7 @@ fn ez_vsl_torchvision_old_gpu_and_half_precision_files_read() {
 #[test]
 fn a_trained_file_with_a_filled_optimizer_gives_its_weights_alone() {
     let Some(c) = read("tiny_full.pth") else { return };
-    assert_eq!(c.config, FnacConfig { width: 2, dim: 16 });
+    assert_eq!(c.config, FnacConfig::new(2, 16));
     assert_eq!(c.tensors.len(), 244);
     let bytes = std::fs::read(golden("tiny_full_expected.safetensors").unwrap()).unwrap();
     let expected = safetensors::SafeTensors::deserialize(&bytes).unwrap();
@@ -171,6 +171,16 @@ fn a_malicious_pickle_executes_nothing() {
     assert!(refused("malicious_legacy.pth").is_some());
     assert!(!Path::new("PWNED").exists());
     assert!(!c.with_file_name("PWNED").exists());
+}
+
+#[test]
+fn the_depth_of_the_trunks_is_read_from_the_tensors() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("deep.pth");
+    let config = FnacConfig { width: 1, dim: 4, depth: [1, 2, 4, 3] };
+    let c = Checkpoint::formula_of(config, "");
+    c.write_pth(&path).unwrap();
+    same_tensors(&c, &Checkpoint::read(&path).unwrap());
 }
 
 #[test]

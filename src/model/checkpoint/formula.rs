@@ -61,15 +61,19 @@ impl Checkpoint {
     /// nothing. The same numbers on every machine; `salt` gives another network. SplitMix64 of
     /// the tensors' names; source: the golden data's README, section 1.
     pub fn formula(width: usize, dim: usize, salt: &str) -> Self {
-        let config = FnacConfig { width, dim };
+        Self::formula_of(FnacConfig::new(width, dim), salt)
+    }
+
+    /// The same for any configuration.
+    pub fn formula_of(config: FnacConfig, salt: &str) -> Self {
         let tensors = tensors(&config.state_dict(), salt);
         Self::from_formula(config, CheckpointKind::Fnac, tensors, salt)
     }
 
     /// An object tower with weights from the same formula.
     pub fn formula_object(width: usize, salt: &str) -> Self {
-        let config = FnacConfig { width, dim: 8 * width };
-        let tensors = tensors(&FnacConfig::object_state_dict(width), salt);
+        let config = FnacConfig::new(width, 8 * width);
+        let tensors = tensors(&config.object_state_dict(), salt);
         Self::from_formula(config, CheckpointKind::ObjectTower, tensors, salt)
     }
 

@@ -134,7 +134,7 @@ impl Checkpoint {
     fn in_order(&self) -> Option<Vec<(&str, &RawTensor)>> {
         let specs = match self.kind {
             CheckpointKind::Fnac => self.config.state_dict(),
-            CheckpointKind::ObjectTower => FnacConfig::object_state_dict(self.config.width),
+            CheckpointKind::ObjectTower => self.config.object_state_dict(),
         };
         let entry = |name: &str| self.tensors.get_key_value(name).map(|(k, v)| (k.as_str(), v));
         specs.iter().map(|s| entry(&s.name)).collect()

@@ -192,6 +192,41 @@ mod tests {
     }
 
     #[test]
+    fn a_storage_that_is_cut_short_is_named() {
+        let mut entries = archive(&Checkpoint::formula(1, 2, "")).unwrap();
+        let first = entries.iter_mut().find(|e| e.name.ends_with("data/0")).unwrap();
+        first.data.truncate(first.data.len() - 4);
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("short.pth");
+        std::fs::write(&path, zip::archive(&entries).unwrap()).unwrap();
+        let text = Checkpoint::read(&path).unwrap_err().to_string();
+        assert!(text.contains("imgnet.conv1.weight"), "{text}");
+    }
+
+    #[test]
+    fn tensors_that_claim_far_more_than_the_file_has_are_refused_before_they_are_read() {
+        // The right names and shapes of a network of 24 GB, every value the same number.
+        let config = crate::model::FnacConfig::new(1024, 8);
+        let mut p = Pickle::new();
+        p.ordered_dict().op(b'(');
+        for spec in config.state_dict() {
+            let zeros = vec![0; spec.shape.len()];
+            p.text(&spec.name).global("torch._utils", "_rebuild_tensor_v2").op(b'(').op(b'(');
+            p.text("storage").global("torch", "FloatStorage").text("0").text("cpu").int(1);
+            p.op(b't').op(b'Q').int(0).ints(spec.shape.iter().map(|n| *n as i64)).ints(zeros);
+            p.bool(false).ordered_dict().op(b't').op(b'R');
+        }
+        p.op(b'u').op(b'.');
+        let entry = |name: &str, data| Entry { name: format!("a/{name}"), data };
+        let entries = [entry("data.pkl", p.0), entry("data/0", vec![0; 4])];
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("bomb.pth");
+        std::fs::write(&path, zip::archive(&entries).unwrap()).unwrap();
+        let text = Checkpoint::read(&path).unwrap_err().to_string();
+        assert!(text.contains("claim"), "{text}");
+    }
+
+    #[test]
     fn a_pickle_that_nests_without_end_is_refused() {
         let mut p = Pickle::new();
         for _ in 0..1_000_000 {

@@ -15,6 +15,8 @@ use crate::model::{CheckpointCard, CheckpointError, FnacConfig, TensorSpec, is_c
 const MAX_WIDTH: usize = 1024;
 /// Longer embeddings than this do not exist.
 const MAX_DIM: usize = 16_384;
+/// More blocks in a stage do not exist.
+const MAX_BLOCKS: usize = 64;
 /// A file's tensors may hold this many times its bytes (compressed archives, shared storages).
 const MAX_INFLATION: u64 = 16;
 /// Largest `configs.json` that is looked at.
@@ -93,7 +95,7 @@ pub(super) fn read(path: &Path) -> Result<Checkpoint, CheckpointError> {
     let config = config_of(path, kind, &tensors)?;
     let specs = match kind {
         CheckpointKind::Fnac => config.state_dict(),
-        CheckpointKind::ObjectTower => FnacConfig::object_state_dict(config.width),
+        CheckpointKind::ObjectTower => config.object_state_dict(),
     };
     if kind == CheckpointKind::ObjectTower {
         let head = tensors.extract_if(|name, _| name.starts_with("fc.")).count();
@@ -186,14 +188,29 @@ fn config_of(
             Ok(FnacConfig {
                 width: first_of(&trunk, MAX_WIDTH)?.unwrap_or(official.width),
                 dim: first_of(&head, MAX_DIM)?.unwrap_or(official.dim),
+                depth: depth_of(tensors, &["imgnet.", "audnet."]),
             })
         }
         CheckpointKind::ObjectTower => {
             let width = first_of(&["conv1.weight", "bn1.weight"], MAX_WIDTH)?;
             let width = width.unwrap_or(official.width);
-            Ok(FnacConfig { width, dim: 8 * width })
+            Ok(FnacConfig { width, dim: 8 * width, depth: depth_of(tensors, &[""]) })
         }
     }
+}
+
+/// Blocks of each stage, from the highest number in the tensors' names; a stage without any is
+/// taken to have a ResNet-18's, so that its tensors are listed as missing.
+fn depth_of(tensors: &HashMap<String, LazyTensor>, prefixes: &[&str]) -> [usize; 4] {
+    std::array::from_fn(|stage| {
+        let block = |name: &String| {
+            let name = prefixes.iter().find_map(|p| name.strip_prefix(p))?;
+            let rest = name.strip_prefix(&format!("layer{}.", stage + 1))?;
+            rest.split('.').next()?.parse().ok().filter(|b: &usize| *b < MAX_BLOCKS)
+        };
+        let highest = tensors.keys().filter_map(block).max();
+        highest.map_or(FnacConfig::OFFICIAL.depth[stage], |b| b + 1)
+    })
 }
 
 fn check_keys(
