@@ -6,6 +6,7 @@
 
 mod checkpoint;
 mod device_trial;
+mod doctor;
 mod localize;
 mod probe;
 mod progress;
@@ -83,6 +84,13 @@ pub const SUBCOMMANDS: &[Subcommand] = &[
         hidden: false,
         args: localize::args,
         run: localize::run,
+    },
+    Subcommand {
+        name: "doctor",
+        about: "What this machine has: graphics, model and sound devices, codecs, versions",
+        hidden: false,
+        args: doctor::args,
+        run: doctor::run,
     },
     Subcommand {
         name: crate::model::trial::TRIAL_COMMAND,

@@ -217,3 +217,154 @@ fn wrong_calls_and_bad_inputs_have_their_own_exit_codes_and_words() {
     let written: Vec<_> = written.filter(|e| e.path().is_file()).map(|e| e.path()).collect();
     assert!(written.is_empty(), "nothing is written: {written:?}");
 }
+
+/// Frames per second of the clips made here.
+const FPS: u32 = 12;
+const HZ: u32 = 16_000;
+
+/// A clip of drifting stripes; its sound is a tone in the first `sounding` seconds, digital
+/// silence after.
+pub fn write_clip(path: &Path, frames: u32, sounding: f64) {
+    use fnac::media::{AudioCodec, AudioSettings, ClipSettings, ClipWriter, VideoCodec};
+    use fnac::units::{MediaTime, TimeBase};
+    let (w, h) = (64u32, 48u32);
+    let base = TimeBase::new(1, 1200).unwrap();
+    let mut settings = ClipSettings::new(w, h, f64::from(FPS), base);
+    settings.video_codec = VideoCodec::Ffv1;
+    settings.audio = Some(AudioSettings { rate: HZ, channels: 2, codec: AudioCodec::Pcm16 });
+    let mut clip = ClipWriter::create(path, settings).unwrap();
+    for i in 0..frames {
+        let mut rgba = Vec::with_capacity((4 * w * h) as usize);
+        for p in 0..w * h {
+            let (x, y) = (p % w, p / w);
+            rgba.extend([((x * 4 + i * 5) % 256) as u8, (y * 5) as u8, (i % 200) as u8, 255]);
+        }
+        clip.push_video(&rgba, MediaTime::from_secs_f64(f64::from(i) / f64::from(FPS))).unwrap();
+        let mut sound = Vec::new();
+        for n in i * HZ / FPS..(i + 1) * HZ / FPS {
+            let t = f64::from(n) / f64::from(HZ);
+            let sweep = (std::f64::consts::TAU * (200.0 * t + 90.0 * t * t)).sin() * 0.4;
+            let v = if t < sounding { sweep as f32 } else { 0.0 };
+            sound.extend([v, v]);
+        }
+        clip.push_audio(&sound).unwrap();
+    }
+    clip.finish().unwrap();
+}
+
+fn frames_of(path: &Path) -> Vec<i64> {
+    let bytes = std::fs::read(path).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let t = file.tensor("frame").unwrap();
+    t.data().as_chunks::<8>().0.iter().map(|b| i64::from_le_bytes(*b)).collect()
+}
+
+#[test]
+fn every_nth_frame_of_a_video_has_the_same_map_as_among_all() {
+    let Some(checkpoint) = reference("checkpoints/narrow.pth") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    // A name that shells and tables trip over.
+    let clip = dir.path().join("a \"clip\", with é.mkv");
+    write_clip(&clip, 48, 10.0);
+    let run = |name: &str, extra: &[&dyn AsRef<std::ffi::OsStr>]| {
+        let out = dir.path().join(name);
+        let mut args: Vec<&dyn AsRef<std::ffi::OsStr>> =
+            vec![&clip, &"--checkpoint", &checkpoint, &"--device", &"cpu"];
+        args.extend(extra);
+        let o = localize(&args, &out);
+        assert_eq!(o.status.code(), Some(0), "{}", text(&o));
+        out.join("a \"clip\", with é.safetensors")
+    };
+    let all = run("all", &[]);
+    let fifth = run("fifth", &[&"--every", &"5", &"--overlay", &"mp4"]);
+    assert_eq!(frames_of(&all), (0..48).collect::<Vec<_>>());
+    assert_eq!(frames_of(&fifth), (0..48).step_by(5).collect::<Vec<_>>());
+    let (_, all_maps) = floats(&all, "maps");
+    let (shape, fifth_maps) = floats(&fifth, "maps");
+    assert_eq!(shape, [10, 7, 7]);
+    for (row, frame) in (0..48).step_by(5).enumerate() {
+        assert_eq!(fifth_maps[row * 49..][..49], all_maps[frame * 49..][..49], "frame {frame}");
+    }
+    assert!(greatest_difference(&all_maps[..49], &all_maps[47 * 49..]) > 0.01);
+    let bytes = std::fs::read(&all).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let pts: Vec<f64> = file
+        .tensor("pts")
+        .unwrap()
+        .data()
+        .as_chunks::<8>()
+        .0
+        .iter()
+        .map(|b| f64::from_le_bytes(*b))
+        .collect();
+    for (i, t) in pts.iter().enumerate() {
+        assert!((t - i as f64 / 12.0).abs() < 1e-3, "frame {i} at {t}");
+    }
+    // The overlay's video has all frames and the sound.
+    let video = dir.path().join("fifth/a \"clip\", with é-overlay.mp4");
+    let info = fnac::media::probe(&fnac::media::MediaSource::File(video)).unwrap();
+    assert_eq!(info.video.as_ref().map(|v| v.frames), Some(48));
+    assert_eq!(info.audio.len(), 1);
+    assert!((info.duration.as_secs_f64() - 4.0).abs() < 0.2, "{:?}", info.duration);
+}
+
+#[test]
+fn frames_without_sound_are_left_out_and_said_and_a_bad_input_does_not_stop_the_others() {
+    let Some(checkpoint) = reference("checkpoints/narrow.pth") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let (half, mute, broken) =
+        (dir.path().join("half.mkv"), dir.path().join("mute.mkv"), dir.path().join("broken.mp4"));
+    // Sound for one second: windows from 2.5 s on hold digital silence.
+    write_clip(&half, 72, 1.0);
+    write_clip(&mute, 12, 0.0);
+    std::fs::write(&broken, b"this is no video").unwrap();
+    let out = dir.path().join("out");
+    let args: [&dyn AsRef<std::ffi::OsStr>; 7] =
+        [&half, &mute, &broken, &"--checkpoint", &checkpoint, &"--device", &"cpu"];
+    let o = localize(&args, &out);
+    assert_eq!(o.status.code(), Some(3), "{}", text(&o));
+    let said = text(&o);
+    for word in ["half.mkv", "no sound", "mute.mkv", "broken.mp4"] {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    let frames = frames_of(&out.join("half.safetensors"));
+    assert!(frames.len() > 20 && frames.len() < 40, "{frames:?}");
+    assert_eq!(frames, (0..frames.len() as i64).collect::<Vec<_>>());
+    assert!(metadata(&out.join("half.safetensors"), "left_out").contains("no sound"));
+    assert!(!out.join("mute.safetensors").exists() && !out.join("broken.safetensors").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_leaves_whole_files_only() {
+    let Some(checkpoint) = reference("checkpoints/narrow.pth") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let (short, long) = (dir.path().join("short.mkv"), dir.path().join("long.mkv"));
+    write_clip(&short, 2, 10.0);
+    write_clip(&long, 2000, 1000.0);
+    let out = dir.path().join("out");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_fnac"))
+        .args(["localize", "--quiet", "--device", "cpu", "--fine", "4", "--checkpoint"])
+        .arg(&checkpoint)
+        .args([&short, &long])
+        .arg("-o")
+        .arg(&out)
+        .env("FNAC_CACHE_DIR", dir.path())
+        .spawn()
+        .unwrap();
+    let started = std::time::Instant::now();
+    while !out.join("short.safetensors").exists() {
+        assert!(started.elapsed().as_secs() < 60 && child.try_wait().unwrap().is_none());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    // SAFETY: signals our own child, which has not been waited for.
+    assert_eq!(unsafe { libc::kill(child.id() as libc::pid_t, libc::SIGINT) }, 0);
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let mut names: Vec<_> = std::fs::read_dir(&out)
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["short.csv", "short.safetensors"]);
+}

@@ -3,6 +3,7 @@
 
 mod checkpoints;
 mod floor_plan;
+mod infer;
 mod localize;
 mod media;
 mod media_corpus;
