@@ -542,11 +542,17 @@ impl FrameReader {
                 _ => packet.pts().is_some_and(|p| p <= point.pts),
             };
             if before && !counted {
-                usable = Some(ts);
+                let landed = packet.pts().unwrap_or(point.pts);
+                usable = Some((ts, landed));
             }
         }
         match usable {
-            Some(ts) if self.demux.seek(self.stream, ts) => Ok(()),
+            Some((ts, landed)) if self.demux.seek(self.stream, ts) => {
+                // Of frames with equal time stamps the first one comes first.
+                let first = self.index.range_of(landed).start;
+                self.restarted_at = u32::try_from(first).unwrap_or(0);
+                Ok(())
+            }
             _ => self.restart_at_the_beginning(),
         }
     }

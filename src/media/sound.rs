@@ -436,18 +436,22 @@ impl AudioReader {
     /// Containers with coarse ticks (Matroska: 1 ms) round time stamps; where all packets hold
     /// the same number of samples the true place is on that raster.
     fn snap(&self, at: i64, n: i64) -> i64 {
-        let size = i64::from(self.timing.frame_size);
+        let size = match self.timing.frame_size {
+            // Not said by the file: if all blocks are like this one, it lies on their raster.
+            0 => n,
+            size => i64::from(size),
+        };
         let tick = self.tick_samples();
         let (Some(first), true) = (self.timing.first_pts, size > 0 && tick > 1) else { return at };
         let first = self.position_of(first);
         let nearest = |v: i64| first + ((v - first) + size / 2).div_euclid(size) * size;
         // The first block of a track may be cut at its front, the last one at its end.
         let by_end = nearest(at + n);
-        if (by_end - (at + n)).abs() <= 2 * tick {
+        if (by_end - (at + n)).abs() <= tick {
             return by_end - n;
         }
         let by_start = nearest(at);
-        if (by_start - at).abs() <= 2 * tick { by_start } else { at }
+        if (by_start - at).abs() <= tick { by_start } else { at }
     }
 
     /// Interleaved samples in the channels asked for, at the track's rate.

@@ -128,16 +128,17 @@ pub fn ffmpeg(args: &[&str]) {
     assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
 }
 
-/// Time stamps of all frames as `ffprobe` decodes them.
+/// Time stamps of all frames as `ffprobe` decodes them (its best guess where a frame has none).
 pub fn reference_pts(path: &Path) -> Vec<i64> {
     let out = Command::new("ffprobe")
-        .args(["-v", "error", "-select_streams", "v:0", "-show_entries", "frame=pts"])
+        .args(["-v", "error", "-select_streams", "v:0", "-show_entries", "frame=pts,best_effort_timestamp"])
         .args(["-of", "csv=p=0"])
         .arg(path)
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&out.stdout);
-    text.lines().filter_map(|l| l.split(',').next()?.trim().parse().ok()).collect()
+    let number = |l: &str| l.split(',').find_map(|v| v.trim().parse().ok());
+    text.lines().filter_map(number).collect()
 }
 
 /// A small deterministic generator (SplitMix64).
