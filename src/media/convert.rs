@@ -3,10 +3,10 @@
 
 use std::ptr::addr_of;
 
-use ffmpeg_next as ff;
 use ff::ffi;
 use ff::format::Pixel;
 use ff::software::scaling;
+use ffmpeg_next as ff;
 
 use super::jpeg;
 use super::pixels::{ColorTags, frame_orientation, pixel_aspect};
@@ -110,8 +110,7 @@ impl Converter {
         let orientation = self.orientation(frame);
         let pixel_aspect = self.aspect(frame);
         let format = frame.format();
-        let (mut color, _) =
-            ColorTags::of_frame(frame).spec(width, height, is_full_range(format));
+        let (mut color, _) = ColorTags::of_frame(frame).spec(width, height, is_full_range(format));
         let small = width <= MAX_SIDE && height <= MAX_SIDE;
         let (layout, bits, planes, width, height) = match native(format).filter(|_| small) {
             Some(n) => (n.layout, n.bits, copy_planes(frame, n)?, width, height),
@@ -126,20 +125,11 @@ impl Converter {
         if layout == PlaneLayout::Rgba {
             color = ColorSpec { full_range: true, ..ColorSpec::default() };
         }
-        let mut picture = PlanarPicture {
-            width,
-            height,
-            layout,
-            bits,
-            color,
-            orientation,
-            pixel_aspect,
-            planes,
-        };
-        if self.traits.exact_jpeg && color.full_range && bits == 8 {
-            if let Some(exact) = exact_jpeg(&picture) {
-                picture = exact;
-            }
+        let mut picture =
+            PlanarPicture { width, height, layout, bits, color, orientation, pixel_aspect, planes };
+        let like_libjpeg = self.traits.exact_jpeg && color.full_range && bits == 8;
+        if let Some(exact) = like_libjpeg.then(|| exact_jpeg(&picture)).flatten() {
+            picture = exact;
         }
         Ok(picture)
     }

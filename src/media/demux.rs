@@ -10,9 +10,9 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::ptr;
 
-use ffmpeg_next as ff;
 use ff::ffi;
 use ff::format::context::{Input, StreamIo};
+use ffmpeg_next as ff;
 
 use super::error::{MediaError, io_cause, shown};
 use super::source::CancelToken;
@@ -97,9 +97,8 @@ impl Demuxer {
         }
         let handle = File::open(path).map_err(|e| MediaError::from_open(path, &e))?;
         let reader = CancelFile { file: handle, cancel: cancel.clone() };
-        let io = StreamIo::from_read_seek_with_capacity(reader, IO_BUFFER).map_err(|e| {
-            MediaError::Unrecognised { file: file.clone(), cause: e.to_string() }
-        })?;
+        let io = StreamIo::from_read_seek_with_capacity(reader, IO_BUFFER)
+            .map_err(|e| MediaError::Unrecognised { file: file.clone(), cause: e.to_string() })?;
         let input = open_input(io, path).map_err(|e| {
             if cancel.is_cancelled() {
                 MediaError::Cancelled { file: file.clone() }
@@ -116,7 +115,14 @@ impl Demuxer {
                 remedy: "Open the video or sound file itself.".into(),
             });
         }
-        Ok(Self { input, path: path.into(), cancel: cancel.clone(), damaged: 0, broke: None, pending: None })
+        Ok(Self {
+            input,
+            path: path.into(),
+            cancel: cancel.clone(),
+            damaged: 0,
+            broke: None,
+            pending: None,
+        })
     }
 
     /// Reads only the packets of `streams` from now on.
@@ -175,9 +181,8 @@ impl Demuxer {
         self.pending = None;
         let Ok(index) = i32::try_from(stream) else { return false };
         // SAFETY: the context is open; FFmpeg checks the stream number and the range.
-        let r = unsafe {
-            ffi::avformat_seek_file(self.input.as_mut_ptr(), index, i64::MIN, ts, ts, 0)
-        };
+        let r =
+            unsafe { ffi::avformat_seek_file(self.input.as_mut_ptr(), index, i64::MIN, ts, ts, 0) };
         r >= 0
     }
 
@@ -299,9 +304,7 @@ fn open_cause(e: ff::Error) -> String {
     match e {
         ff::Error::InvalidData => "its content is not that of a known format".into(),
         ff::Error::Eof => "the file ends before its header does".into(),
-        ff::Error::Other { errno } => {
-            io_cause(&std::io::Error::from_raw_os_error(errno))
-        }
+        ff::Error::Other { errno } => io_cause(&std::io::Error::from_raw_os_error(errno)),
         other => other.to_string().to_lowercase(),
     }
 }

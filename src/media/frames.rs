@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ffmpeg_next as ff;
 use ff::codec::Id;
 use ff::ffi;
+use ffmpeg_next as ff;
 
 use super::convert::{Converter, StreamTraits};
 use super::demux::{Demuxer, max_pixels};
@@ -90,13 +90,13 @@ impl VideoDecoder {
             let single = still || pixels > MAX_THREADED_PIXELS;
             c.thread_count = if single { 1 } else { wanted as i32 };
             if still && id == Id::MJPEG {
-                // The integer transform of libjpeg, see `jpeg.rs`.
-                c.idct_algo = ffi::FF_IDCT_INT as i32;
+                // The transform that is nearest to libjpeg's, see `jpeg.rs`.
+                c.idct_algo = ffi::FF_IDCT_FAAN;
             }
             (max_pixels(c.codec_id), c.codec_id)
         };
-        let codec = find_decoder(id, stream)
-            .ok_or_else(|| fail("FFmpeg was built without it".into()))?;
+        let codec =
+            find_decoder(id, stream).ok_or_else(|| fail("FFmpeg was built without it".into()))?;
         tracing::trace!("decoding {codec_id:?} with {}", codec.name());
         let limit = pixels.to_string();
         let options: ff::Dictionary<'_> = [("max_pixels", limit.as_str())].into_iter().collect();
@@ -190,11 +190,8 @@ impl VideoDecoder {
 
     fn send(&mut self, packet: &ff::Packet, skip_before: Option<i64>) {
         let early = matches!((packet.pts(), skip_before), (Some(p), Some(t)) if p < t);
-        let skip = if early && self.can_skip() {
-            ff::Discard::NonReference
-        } else {
-            ff::Discard::Default
-        };
+        let skip =
+            if early && self.can_skip() { ff::Discard::NonReference } else { ff::Discard::Default };
         self.inner.skip_frame(skip);
         if let (Some(keys), true) = (&mut self.keys, packet.is_key()) {
             keys.push((packet.dts(), packet.position() as i64));
@@ -250,10 +247,7 @@ fn find_decoder(id: Id, stream: &ff::Stream<'_>) -> Option<ff::Codec> {
         Id::AV1 => &["libdav1d", "libaom-av1", "libgav1"],
         _ => &[],
     };
-    first
-        .iter()
-        .find_map(|name| ff::decoder::find_by_name(name))
-        .or_else(|| ff::decoder::find(id))
+    first.iter().find_map(|name| ff::decoder::find_by_name(name)).or_else(|| ff::decoder::find(id))
 }
 
 /// What a stream says about all its frames.
@@ -312,7 +306,8 @@ impl FrameReader {
     pub fn open(source: &MediaSource, options: FrameReaderOptions) -> Result<Self, MediaError> {
         let clip = Clip::open(source, &options.cancel)?;
         let index = clip.index().cloned();
-        let index = index.ok_or_else(|| MediaError::NoVideo { file: shown(source.picture_path()) })?;
+        let index =
+            index.ok_or_else(|| MediaError::NoVideo { file: shown(source.picture_path()) })?;
         Self::with_index(source, index, options)
     }
 

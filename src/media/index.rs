@@ -66,7 +66,8 @@ impl PresentationIndex {
             key.then_some(KeyPoint { frame, pts: pts.0, dts: None, pos: -1, presented: true })
         };
         let keys = entries.iter().enumerate().filter_map(key).collect();
-        let time = |p: Option<&i64>| p.map_or(MediaTime::ZERO, |p| time_base.time_from_pts(Pts(*p)));
+        let time =
+            |p: Option<&i64>| p.map_or(MediaTime::ZERO, |p| time_base.time_from_pts(Pts(*p)));
         let (zero, last) = (time(pts.first()), time(pts.last()));
         Self {
             pts,
@@ -136,9 +137,9 @@ impl PresentationIndex {
 
     /// The key frame from which `frame` can be decoded (0 when there is none before it).
     pub fn keyframe_at_or_before(&self, frame: FrameIndex) -> FrameIndex {
-        self.key_before(frame.0).and_then(|k| self.keys.get(k)).map_or(FrameIndex(0), |k| {
-            FrameIndex(k.frame)
-        })
+        self.key_before(frame.0)
+            .and_then(|k| self.keys.get(k))
+            .map_or(FrameIndex(0), |k| FrameIndex(k.frame))
     }
 
     /// Whether decoding can start at this frame.
@@ -193,9 +194,10 @@ mod tests {
     fn a_frame_stays_until_the_next_ones_time() {
         let i = index(vec![1000, 1033, 1100, 1107], &[0, 2]);
         let at = |ms| i.frame_at(MediaTime::from_millis(ms)).unwrap().0;
-        assert_eq!([at(-5), at(0), at(32), at(33), at(99), at(100), at(107), at(9999)], [
-            0, 0, 0, 1, 1, 2, 3, 3
-        ]);
+        assert_eq!(
+            [at(-5), at(0), at(32), at(33), at(99), at(100), at(107), at(9999)],
+            [0, 0, 0, 1, 1, 2, 3, 3]
+        );
         assert_eq!(i.duration_of(FrameIndex(1)), MediaTime::from_millis(67));
         assert_eq!(i.duration_of(FrameIndex(3)), MediaTime::from_millis(40));
         assert_eq!(i.end(), MediaTime::from_millis(147));

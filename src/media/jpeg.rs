@@ -1,9 +1,10 @@
-//! Still JPEG pictures to RGB exactly as libjpeg does it.
+//! Still JPEG pictures to RGB as libjpeg does it.
 //!
 //! The data sets' pictures are JPEG files, and the published numbers were made with a loader over
 //! libjpeg(-turbo): triangle ("fancy") chroma upsampling and its integer colour conversion. A
-//! network can react to single grey levels, so still pictures follow it bit for bit (the decoder
-//! is told to use the same integer inverse transform, see `frames.rs`).
+//! network can react to single grey levels, so still pictures follow these steps exactly. What
+//! differs is the inverse transform before them: FFmpeg's most exact one (see `frames.rs`) rounds
+//! about one luma sample in a hundred to the neighbouring grey level.
 
 /// One plane of 8-bit samples without padding.
 pub(super) struct Samples<'a> {
@@ -65,7 +66,8 @@ fn upsample(c: &Samples<'_>, w: usize, h: usize, shift_x: u8, shift_y: u8) -> Op
             (0, 0) => out.extend_from_slice(near),
             (0, 1) => {
                 let bias = if oy % 2 == 0 { 1 } else { 2 };
-                let mix = |(a, b): (&u8, &u8)| ((3 * u32::from(*a) + u32::from(*b) + bias) >> 2) as u8;
+                let mix =
+                    |(a, b): (&u8, &u8)| ((3 * u32::from(*a) + u32::from(*b) + bias) >> 2) as u8;
                 out.extend(near.iter().zip(far).map(mix));
             }
             (1, _) if !fancy => out.extend((0..w).map(|x| near[x / 2])),

@@ -17,6 +17,7 @@ mod frames;
 mod index;
 mod info;
 mod jpeg;
+mod passes;
 mod pixels;
 mod scan;
 mod sound;

@@ -1,7 +1,7 @@
 //! Tags of a stream or frame: colours, orientation, pixel shape; and the guesses where they lack.
 
-use ffmpeg_next as ff;
 use ff::ffi;
+use ffmpeg_next as ff;
 
 use crate::units::{ColorMatrix, ColorSpec, Orientation, Transfer};
 
@@ -50,7 +50,7 @@ impl ColorTags {
         let wide_gamut = self.primaries == 9;
         let (matrix, guessed) = match self.matrix {
             1 | 7 => (ColorMatrix::Bt709, false),
-            4 | 5 | 6 => (ColorMatrix::Bt601, false),
+            4..=6 => (ColorMatrix::Bt601, false),
             9 | 10 => (ColorMatrix::Bt2020, false),
             _ if wide_gamut => (ColorMatrix::Bt2020, true),
             _ if width <= 1024 && height <= 576 => (ColorMatrix::Bt601, true),

@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use ffmpeg_next as ff;
 use ff::ffi;
 use ff::media::Type;
-use ff::packet::Ref as _;
+use ffmpeg_next as ff;
 
 use super::convert::{Converter, FrameFacts};
 use super::demux::{Demuxer, is_still_codec};
@@ -17,11 +16,10 @@ use super::error::{MediaError, MediaWarning, shown};
 use super::frames::{VideoDecoder, stream_traits};
 use super::index::{KeyPoint, Numbering, PresentationIndex};
 use super::info::{AudioInfo, MediaInfo, VideoInfo};
+use super::passes::{TrackPass, VideoPass};
 use super::source::{CancelToken, MediaSource};
 use crate::units::{MediaTime, Pts, TimeBase};
 
-/// Frames that an index may hold (19 days at 30 per second).
-const MAX_FRAMES: usize = 50_000_000;
 /// Longest time that decoding a broken file for its index may take.
 const MAX_DECODE_SCAN: Duration = Duration::from_secs(60);
 /// Frames that are decoded at open to check the index against the decoder.
@@ -51,6 +49,8 @@ pub(super) struct TrackTiming {
     pub time_base: TimeBase,
     /// Samples per packet where all packets hold the same number, else 0.
     pub frame_size: u32,
+    /// Samples that the decoder drops from the first packet (encoder delay).
+    pub skip: u32,
 }
 
 impl Clip {
@@ -175,7 +175,11 @@ fn compose(source: &MediaSource, picture: &FileFacts, sound: Option<&FileFacts>)
     let tracks: Vec<_> = audio.iter().map(|(_, t)| t.clone()).collect();
     let audio: Vec<_> = audio
         .iter()
-        .map(|(a, _)| AudioInfo { start: a.start - audio_zero, end: a.end - audio_zero, ..a.clone() })
+        .map(|(a, _)| AudioInfo {
+            start: a.start - audio_zero,
+            end: a.end - audio_zero,
+            ..a.clone()
+        })
         .collect();
     let sound_end = audio.iter().map(|a| a.end).max().unwrap_or_default();
     let video_end = picture.video.as_ref().and_then(VideoFacts::end).map(|e| e - video_zero);
@@ -185,9 +189,11 @@ fn compose(source: &MediaSource, picture: &FileFacts, sound: Option<&FileFacts>)
     if let Some(s) = sound {
         warnings.extend(s.warnings.iter().cloned());
         size_bytes += s.size;
-        not_played.extend(picture.audio.iter().map(|(a, _)| {
-            format!("stream {}: sound of the picture file ({})", a.stream, a.codec)
-        }));
+        not_played.extend(
+            picture.audio.iter().map(|(a, _)| {
+                format!("stream {}: sound of the picture file ({})", a.stream, a.codec)
+            }),
+        );
     }
     for w in &mut warnings {
         w.at = w.at.map(|t| (t - video_zero).max(MediaTime::ZERO));
@@ -222,29 +228,6 @@ fn compose(source: &MediaSource, picture: &FileFacts, sound: Option<&FileFacts>)
     Clip { info, index, tracks: Arc::new(tracks), audio_zero }
 }
 
-/// What the packet pass collects about one sound track.
-struct TrackPass {
-    stream: usize,
-    time_base: TimeBase,
-    first_pts: Option<i64>,
-    start: Option<MediaTime>,
-    end: Option<MediaTime>,
-    rate: u32,
-}
-
-/// What it collects about the picture.
-#[derive(Default)]
-struct VideoPass {
-    /// Time stamp and order of each presented packet.
-    frames: Vec<(i64, u32)>,
-    /// Key packets: order, time stamps, position, whether presented.
-    keys: Vec<(u32, Option<i64>, Option<i64>, i64, bool)>,
-    /// Duration of the packet with the greatest time stamp.
-    last: Option<(i64, i64)>,
-    missing: u64,
-    full: bool,
-}
-
 fn scan_file(path: &Path, cancel: &CancelToken) -> Result<FileFacts, MediaError> {
     let started = Instant::now();
     let mut demux = Demuxer::open(path, cancel)?;
@@ -261,14 +244,7 @@ fn scan_file(path: &Path, cancel: &CancelToken) -> Result<FileFacts, MediaError>
             Type::Audio => {
                 let Some(time_base) = time_base_of(&stream) else { continue };
                 let (info, timing) = audio_facts(&stream, audio.len(), time_base);
-                passes.push(TrackPass {
-                    stream: stream.index(),
-                    time_base,
-                    first_pts: None,
-                    start: None,
-                    end: None,
-                    rate: info.rate,
-                });
+                passes.push(TrackPass::new(stream.index(), time_base, info.rate));
                 if let Some(problem) = &info.problem {
                     warnings.push(MediaWarning::new(format!(
                         "sound track {} ({codec}) cannot be decoded: {problem}",
@@ -311,6 +287,10 @@ fn scan_file(path: &Path, cancel: &CancelToken) -> Result<FileFacts, MediaError>
     }
     for ((info, timing), pass) in audio.iter_mut().zip(&passes) {
         timing.first_pts = pass.first_pts;
+        timing.skip = pass.skip;
+        if timing.frame_size == 0 {
+            timing.frame_size = pass.packet_samples().unwrap_or(0);
+        }
         info.start = pass.start.unwrap_or_default();
         info.end = pass.end.unwrap_or_default().max(info.start);
     }
@@ -374,88 +354,6 @@ impl FileFacts {
                 at: Some(end),
                 text: format!("reading stopped before the end of the file ({cause})"),
             });
-        }
-    }
-}
-
-impl VideoPass {
-    fn add(&mut self, packet: &ff::Packet, vp8: bool) {
-        // VP8 keeps its invisible reference pictures in packets of their own.
-        if vp8 && packet.data().and_then(|d| d.first()).is_some_and(|b| b & 0x10 == 0) {
-            return;
-        }
-        // SAFETY: the packet is valid; flags are plain data.
-        let discarded =
-            unsafe { (*packet.as_ptr()).flags } & ffi::AV_PKT_FLAG_DISCARD as i32 != 0;
-        let order = u32::try_from(self.frames.len()).unwrap_or(u32::MAX);
-        let (pts, dts) = (packet.pts(), packet.dts());
-        if packet.is_key() {
-            self.keys.push((order, pts, dts, packet.position() as i64, !discarded));
-        }
-        if discarded {
-            return;
-        }
-        match pts {
-            None => {
-                self.missing += 1;
-                self.frames.push((i64::MAX, order));
-            }
-            Some(pts) => {
-                self.frames.push((pts, order));
-                if self.last.is_none_or(|(p, _)| pts >= p) {
-                    self.last = Some((pts, packet.duration()));
-                }
-            }
-        }
-        self.full = self.frames.len() >= MAX_FRAMES;
-    }
-
-    /// Sorted time stamps and key points.
-    fn sorted(mut self) -> (Vec<i64>, Vec<KeyPoint>) {
-        self.frames.sort_unstable();
-        let mut keys: Vec<KeyPoint> = Vec::with_capacity(self.keys.len());
-        for (order, pts, dts, pos, presented) in self.keys {
-            let Some(pts) = pts else { continue };
-            let at = if presented {
-                self.frames.binary_search(&(pts, order)).unwrap_or_else(|at| at)
-            } else {
-                self.frames.partition_point(|f| f.0 < pts)
-            };
-            let Ok(frame) = u32::try_from(at) else { continue };
-            if at < self.frames.len() {
-                keys.push(KeyPoint { frame, pts, dts, pos, presented });
-            }
-        }
-        keys.sort_by_key(|k| (k.frame, k.pts));
-        (self.frames.into_iter().map(|f| f.0).collect(), keys)
-    }
-}
-
-impl TrackPass {
-    fn add(&mut self, packet: &ff::Packet) {
-        let Some(pts) = packet.pts() else { return };
-        self.first_pts.get_or_insert(pts);
-        let (mut skip, mut padding) = (0, 0);
-        for side in packet.side_data() {
-            if side.kind() == ff::packet::side_data::Type::SkipSamples {
-                let number = |at: usize| {
-                    let bytes = side.data().get(at..at + 4)?.try_into().ok()?;
-                    Some(u32::from_le_bytes(bytes))
-                };
-                skip = number(0).unwrap_or(0);
-                padding = number(4).unwrap_or(0);
-            }
-        }
-        let span = |samples: u32| {
-            MediaTime::from_secs_f64(f64::from(samples) / f64::from(self.rate.max(1)))
-        };
-        let from = self.time_base.time_from_pts(Pts(pts));
-        let to = self.time_base.time_from_pts(Pts(pts.saturating_add(packet.duration().max(0))));
-        let to = (to - span(padding)).max(from);
-        let from = (from + span(skip)).min(to);
-        if from < to {
-            self.start = Some(self.start.map_or(from, |s| s.min(from)));
-            self.end = Some(self.end.map_or(to, |e| e.max(to)));
         }
     }
 }
@@ -676,7 +574,7 @@ fn decode_scan(
         }
         own.push(frame.pts());
         best.push(frame.timestamp());
-        if started.elapsed() > MAX_DECODE_SCAN || best.len() >= MAX_FRAMES {
+        if started.elapsed() > MAX_DECODE_SCAN || best.len() >= super::passes::MAX_FRAMES {
             complete = false;
             break;
         }
@@ -723,7 +621,7 @@ fn best_video(demux: &Demuxer) -> Option<usize> {
 
 fn is_cover(stream: &ff::Stream<'_>) -> bool {
     // SAFETY: the stream is valid; the field is plain data.
-    unsafe { (*stream.as_ptr()).disposition & ffi::AV_DISPOSITION_ATTACHED_PIC as i32 != 0 }
+    unsafe { (*stream.as_ptr()).disposition & ffi::AV_DISPOSITION_ATTACHED_PIC != 0 }
 }
 
 /// A picture file: one frame of a picture codec in one of FFmpeg's picture formats.
@@ -796,7 +694,7 @@ fn audio_facts(
         channels,
         language: tag(stream, c"language").filter(|l| l != "und"),
         title: tag(stream, c"title"),
-        default: disposition & ffi::AV_DISPOSITION_DEFAULT as i32 != 0,
+        default: disposition & ffi::AV_DISPOSITION_DEFAULT != 0,
         decodable: problem.is_none(),
         problem,
         start: MediaTime::ZERO,
@@ -807,6 +705,7 @@ fn audio_facts(
         first_pts: None,
         time_base,
         frame_size: frame_size.max(0).unsigned_abs(),
+        skip: 0,
     };
     (info, timing)
 }

@@ -6,11 +6,11 @@
 
 use std::path::{Path, PathBuf};
 
-use ffmpeg_next as ff;
 use ff::ffi;
 use ff::format::Sample;
 use ff::format::sample::Type as Packing;
 use ff::software::resampling;
+use ffmpeg_next as ff;
 
 use super::demux::Demuxer;
 use super::error::{MediaError, MediaWarning, shown};
@@ -70,8 +70,7 @@ const FILTER_TAPS: u64 = 128;
 pub(super) fn open_decoder(stream: &ff::Stream<'_>) -> Result<ff::decoder::Audio, String> {
     let parameters = stream.parameters();
     let id = parameters.id();
-    let mut context =
-        ff::codec::Context::from_parameters(parameters).map_err(|e| e.to_string())?;
+    let mut context = ff::codec::Context::from_parameters(parameters).map_err(|e| e.to_string())?;
     // SAFETY: the context is not open yet, so its settings may be written.
     unsafe {
         (*context.as_mut_ptr()).pkt_timebase = (*stream.as_ptr()).time_base;
@@ -262,14 +261,8 @@ impl AudioReader {
         self.out_next = at.saturating_mul(i64::from(step_out));
         let layout = ff::ChannelLayout::default(self.out_channels as i32);
         let packed = Sample::F32(Packing::Packed);
-        let context = resampling::Context::get(
-            packed,
-            layout,
-            self.in_rate,
-            packed,
-            layout,
-            self.out_rate,
-        );
+        let context =
+            resampling::Context::get(packed, layout, self.in_rate, packed, layout, self.out_rate);
         let context = context.map_err(|e| {
             format!("{} to {} Hz cannot be resampled: {e}", self.in_rate, self.out_rate)
         })?;
@@ -420,17 +413,16 @@ impl AudioReader {
     fn position_of(&self, pts: i64) -> i64 {
         let time = self.timing.time_base.time_from_pts(Pts(pts)) - self.zero;
         let v = i128::from(time.as_nanos()) * i128::from(self.in_rate) + 500_000_000;
-        i64::try_from(v.div_euclid(1_000_000_000)).unwrap_or(i64::MAX / 4).clamp(
-            -(i64::MAX / 4),
-            i64::MAX / 4,
-        )
+        i64::try_from(v.div_euclid(1_000_000_000))
+            .unwrap_or(i64::MAX / 4)
+            .clamp(-(i64::MAX / 4), i64::MAX / 4)
     }
 
     /// Samples per tick of the track's time stamps, rounded up.
     fn tick_samples(&self) -> i64 {
         let base = self.timing.time_base;
         let v = i64::from(self.in_rate) * i64::from(base.num());
-        v.div_euclid(i64::from(base.den())) + 1
+        (v + i64::from(base.den()) - 1) / i64::from(base.den())
     }
 
     /// Containers with coarse ticks (Matroska: 1 ms) round time stamps; where all packets hold
@@ -443,7 +435,12 @@ impl AudioReader {
         };
         let tick = self.tick_samples();
         let (Some(first), true) = (self.timing.first_pts, size > 0 && tick > 1) else { return at };
-        let first = self.position_of(first);
+        // The decoder rounds the dropped beginning to ticks; the raster begins where it ends.
+        let skip = i64::from(self.timing.skip);
+        let base = self.timing.time_base;
+        let secs = skip as f64 / f64::from(self.in_rate);
+        let ticks = (secs * f64::from(base.den()) / f64::from(base.num())).round() as i64;
+        let first = self.position_of(first.saturating_add(ticks)) - skip;
         let nearest = |v: i64| first + ((v - first) + size / 2).div_euclid(size) * size;
         // The first block of a track may be cut at its front, the last one at its end.
         let by_end = nearest(at + n);
@@ -466,9 +463,7 @@ impl AudioReader {
                 frames.flat_map(|f| (0..self.out_channels).map(move |i| c(f, i))).collect()
             }
             Channels::MonoMean => frames
-                .map(|f| {
-                    (f.iter().map(|v| f64::from(*v)).sum::<f64>() / channels as f64) as f32
-                })
+                .map(|f| (f.iter().map(|v| f64::from(*v)).sum::<f64>() / channels as f64) as f32)
                 .collect(),
             Channels::Left => frames.map(|f| f[0]).collect(),
             Channels::Right => frames.map(|f| f[1.min(channels - 1)]).collect(),

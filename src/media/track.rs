@@ -328,8 +328,8 @@ impl Chunk {
 }
 
 fn min_max(values: impl Iterator<Item = (f32, f32)>) -> (f32, f32) {
-    let (lo, hi) = values
-        .fold((f32::INFINITY, f32::NEG_INFINITY), |(lo, hi), v| (lo.min(v.0), hi.max(v.1)));
+    let (lo, hi) =
+        values.fold((f32::INFINITY, f32::NEG_INFINITY), |(lo, hi), v| (lo.min(v.0), hi.max(v.1)));
     if lo <= hi { (lo, hi) } else { (0.0, 0.0) }
 }
 
@@ -352,8 +352,7 @@ mod tests {
         for b in samples.chunks(block) {
             state.append(b);
         }
-        let shared =
-            Shared { rate: 16_000, cancel: CancelToken::new(), state: RwLock::new(state) };
+        let shared = Shared { rate: 16_000, cancel: CancelToken::new(), state: RwLock::new(state) };
         SoundTrack { shared: Arc::new(shared) }
     }
 

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use ffmpeg_next as ff;
 use ff::codec::Id;
 use ff::ffi;
 use ff::format::context::{Output, StreamIo};
-use ff::format::{Pixel, Sample};
 use ff::format::sample::Type as Packing;
+use ff::format::{Pixel, Sample};
 use ff::software::scaling;
+use ffmpeg_next as ff;
 use tempfile::NamedTempFile;
 
 use super::convert::new_frame;
@@ -171,10 +171,9 @@ impl ClipWriter {
         let mut output = ff::format::output_to_stream(io, None, Some(format)).map_err(ffmpeg)?;
         let global = output.format().flags().contains(ff::format::Flags::GLOBAL_HEADER);
 
-        let (video, pixel) = open_video(&settings, format, global)
-            .map_err(|(cause, remedy)| fail(cause, remedy))?;
-        let video_base: ff::Rational =
-            (settings.time_base.num(), settings.time_base.den()).into();
+        let (video, pixel) =
+            open_video(&settings, format, global).map_err(|(cause, remedy)| fail(cause, remedy))?;
+        let video_base: ff::Rational = (settings.time_base.num(), settings.time_base.den()).into();
         {
             let mut stream = output.add_stream(None::<ff::Codec>).map_err(ffmpeg)?;
             stream.set_time_base(video_base);
@@ -194,9 +193,8 @@ impl ClipWriter {
         };
         output.write_header().map_err(ffmpeg)?;
         let (w, h) = (video.0.width(), video.0.height());
-        let flags = scaling::Flags::BICUBIC
-            | scaling::Flags::ACCURATE_RND
-            | scaling::Flags::FULL_CHR_H_INP;
+        let flags =
+            scaling::Flags::BICUBIC | scaling::Flags::ACCURATE_RND | scaling::Flags::FULL_CHR_H_INP;
         let mut scaler =
             scaling::Context::get(Pixel::RGBA, w, h, pixel, w, h, flags).map_err(ffmpeg)?;
         set_matrix(&mut scaler, is_hd(w, h));
@@ -236,9 +234,7 @@ impl ClipWriter {
         let mut coded = new_frame(self.video.0.format(), ew, eh).map_err(|e| self.fail(e))?;
         self.scaler.0.run(&picture, &mut coded).map_err(|e| self.fail(e.to_string()))?;
         let base = self.settings.time_base;
-        let half = MediaTime::from_secs_f64(
-            0.5 * f64::from(base.num()) / f64::from(base.den()),
-        );
+        let half = MediaTime::from_secs_f64(0.5 * f64::from(base.num()) / f64::from(base.den()));
         let tick = base.pts_floor(time + half).0;
         let tick = self.last_tick.map_or(tick, |l| tick.max(l.saturating_add(1)));
         self.last_tick = Some(tick);
@@ -370,7 +366,7 @@ fn set_matrix(scaler: &mut scaling::Context, hd: bool) {
     let matrix = if hd { ffi::SWS_CS_ITU709 } else { ffi::SWS_CS_ITU601 };
     // SAFETY: the context is initialised and the tables are static.
     unsafe {
-        let table = ffi::sws_getCoefficients(matrix as i32);
+        let table = ffi::sws_getCoefficients(matrix);
         let one = 1 << 16;
         ffi::sws_setColorspaceDetails(scaler.as_mut_ptr(), table, 1, table, 0, 0, one, one);
     }
@@ -452,7 +448,7 @@ fn open_video(
             unsafe {
                 let c = &mut *video.as_mut_ptr();
                 c.flags |= ffi::AV_CODEC_FLAG_QSCALE as i32;
-                c.global_quality = scale * ffi::FF_QP2LAMBDA as i32;
+                c.global_quality = scale * ffi::FF_QP2LAMBDA;
             }
         }
         _ => {}

@@ -128,17 +128,25 @@ pub fn ffmpeg(args: &[&str]) {
     assert!(out.status.success(), "{args:?}: {}", String::from_utf8_lossy(&out.stderr));
 }
 
-/// Time stamps of all frames as `ffprobe` decodes them (its best guess where a frame has none).
-pub fn reference_pts(path: &Path) -> Vec<i64> {
+/// Time stamps of all frames as `ffprobe` decodes them (its best guess where a frame has none;
+/// `None` where it knows none).
+pub fn reference_pts(path: &Path) -> Vec<Option<i64>> {
     let out = Command::new("ffprobe")
-        .args(["-v", "error", "-select_streams", "v:0", "-show_entries", "frame=pts,best_effort_timestamp"])
+        .args([
+            "-v",
+            "error",
+            "-select_streams",
+            "v:0",
+            "-show_entries",
+            "frame=pts,best_effort_timestamp",
+        ])
         .args(["-of", "csv=p=0"])
         .arg(path)
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&out.stdout);
     let number = |l: &str| l.split(',').find_map(|v| v.trim().parse().ok());
-    text.lines().filter_map(number).collect()
+    text.lines().filter(|l| !l.trim().is_empty()).map(number).collect()
 }
 
 /// A small deterministic generator (SplitMix64).

@@ -28,11 +28,15 @@ fn plays_right(name: &str, path: &Path) {
     let ours: Vec<i64> =
         (0..index.len()).map(|n| index.pts(FrameIndex(n as u32)).unwrap().0).collect();
     assert!(!expected.is_empty(), "{name}");
-    assert_eq!(ours, expected, "{name}: the index differs from the reference decode");
+    assert_eq!(ours.len(), expected.len(), "{name}: another number of frames");
+    for (n, (o, e)) in ours.iter().zip(&expected).enumerate() {
+        let same = e.is_none_or(|e| e == *o);
+        assert!(same, "{name}: frame {n} is at {o}, the reference decode says {e:?}");
+    }
     for n in 0..index.len() as u32 {
         let frame = reader.next_frame().unwrap().unwrap_or_else(|| panic!("{name}: ends at {n}"));
         assert_eq!(check(&frame), n, "{name}");
-        assert_eq!(frame.pts.0, expected[n as usize], "{name}");
+        assert_eq!(frame.pts.0, ours[n as usize], "{name}");
     }
     assert!(reader.next_frame().unwrap().is_none(), "{name}");
     for n in [index.len() as u32 - 1, 7, 20, 0] {
@@ -65,18 +69,53 @@ fn every_kind_of_clip_is_numbered_like_the_reference_decode() {
         make("mjpeg.avi", &["-c:v", "mjpeg", "-q:v", "2", "-pix_fmt", "yuvj422p"]),
         make("ffv1.avi", &["-c:v", "ffv1", "-pix_fmt", "yuv444p"]),
         make("mpeg2.mpg", &["-c:v", "mpeg2video", "-q:v", "2", "-bf", "2", "-g", "12"]),
-        make("vp8.webm", &["-c:v", "libvpx", "-auto-alt-ref", "1", "-lag-in-frames", "10",
-                           "-deadline", "realtime", "-b:v", "1M"]),
-        make("ten-bit.mkv", &["-c:v", "libx265", "-preset", "ultrafast", "-x265-params",
-                              "log-level=none", "-pix_fmt", "yuv420p10le"]),
+        make(
+            "vp8.webm",
+            &[
+                "-c:v",
+                "libvpx",
+                "-auto-alt-ref",
+                "1",
+                "-lag-in-frames",
+                "10",
+                "-deadline",
+                "realtime",
+                "-b:v",
+                "1M",
+            ],
+        ),
+        make(
+            "ten-bit.mkv",
+            &[
+                "-c:v",
+                "libx265",
+                "-preset",
+                "ultrafast",
+                "-x265-params",
+                "log-level=none",
+                "-pix_fmt",
+                "yuv420p10le",
+            ],
+        ),
         make("422-ten-bit.mov", &["-c:v", "prores_ks", "-pix_fmt", "yuv422p10le"]),
         make("444.mp4", &with(&X264[..8], &["-pix_fmt", "yuv444p"])),
         make("422.mp4", &with(&X264[..8], &["-pix_fmt", "yuv422p"])),
         make("full-range.mp4", &with(&X264[..8], &["-pix_fmt", "yuvj420p"])),
         make("grey.mkv", &["-c:v", "ffv1", "-pix_fmt", "gray"]),
         make("rgb.mkv", &["-c:v", "ffv1", "-pix_fmt", "bgr0"]),
-        make("alpha.webm", &["-c:v", "libvpx-vp9", "-pix_fmt", "yuva420p", "-deadline",
-                             "realtime", "-cpu-used", "8"]),
+        make(
+            "alpha.webm",
+            &[
+                "-c:v",
+                "libvpx-vp9",
+                "-pix_fmt",
+                "yuva420p",
+                "-deadline",
+                "realtime",
+                "-cpu-used",
+                "8",
+            ],
+        ),
         make("alpha.mov", &["-c:v", "qtrle", "-pix_fmt", "argb"]),
     ];
     for (name, path) in &clips {
@@ -95,8 +134,16 @@ fn frames_with_equal_time_stamps_stay_apart() {
         return;
     }
     // Time stamps squeezed to 2/3 of a tick of 1 ms: every third one is doubled by rounding.
-    let args = ["-c:v", "ffv1", "-pix_fmt", "yuv420p", "-g", "1", "-bsf:v",
-                "setts=time_base=1/1000:pts='trunc(N*2/3)':dts='trunc(N*2/3)'"];
+    let args = [
+        "-c:v",
+        "ffv1",
+        "-pix_fmt",
+        "yuv420p",
+        "-g",
+        "1",
+        "-bsf:v",
+        "setts=time_base=1/1000:pts='trunc(N*2/3)':dts='trunc(N*2/3)'",
+    ];
     let path = encode("equal-pts.mkv", 40, SIZE, &args);
     let pts = reference_pts(&path);
     assert!(pts.windows(2).any(|w| w[0] == w[1]), "the clip has no equal time stamps: {pts:?}");
@@ -117,7 +164,7 @@ fn a_cut_out_of_a_longer_clip_starts_where_its_edit_list_says() {
     let index = reader.index().clone();
     let ours: Vec<i64> =
         (0..index.len()).map(|n| index.pts(FrameIndex(n as u32)).unwrap().0).collect();
-    assert_eq!(ours, expected);
+    assert_eq!(ours.iter().copied().map(Some).collect::<Vec<_>>(), expected);
     let first = crate::media::number_in(&reader.next_frame().unwrap().unwrap().picture);
     assert_eq!(first, 15, "0.6 s are 15 frames");
     for n in [30, 0, 12, 1] {
@@ -133,7 +180,8 @@ fn a_stream_cut_off_its_key_frame_starts_with_the_first_frame_that_decodes() {
     if !have_ffmpeg() {
         return;
     }
-    let whole = encode("whole.ts", 60, SIZE, &with(X264, &["-x264-params", "keyint=20:scenecut=0"]));
+    let whole =
+        encode("whole.ts", 60, SIZE, &with(X264, &["-x264-params", "keyint=20:scenecut=0"]));
     let data = std::fs::read(&whole).unwrap();
     let cut = folder().join("cut.ts");
     std::fs::write(&cut, &data[data.len() / 188 / 5 * 188..]).unwrap();
@@ -144,7 +192,7 @@ fn a_stream_cut_off_its_key_frame_starts_with_the_first_frame_that_decodes() {
     let first = reader.next_frame().unwrap().unwrap();
     assert_eq!(first.index.0, 0);
     let number = crate::media::number_in(&first.picture);
-    assert!(number > 0 && number % 20 == 0, "{number}");
+    assert!(number > 0 && number.is_multiple_of(20), "{number}");
     let mut seen = 1;
     while let Some(frame) = reader.next_frame().unwrap() {
         assert_eq!(frame.index.0, seen);
@@ -164,8 +212,19 @@ fn tags_arrive() {
     let aspect = info(&wide).video.unwrap().pixel_aspect;
     assert!((aspect * 96.0 / 64.0 - 16.0 / 9.0).abs() < 1e-3, "{aspect}");
 
-    let tagged = with(X264, &["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc",
-                              "bt709", "-color_range", "tv"]);
+    let tagged = with(
+        X264,
+        &[
+            "-colorspace",
+            "bt709",
+            "-color_primaries",
+            "bt709",
+            "-color_trc",
+            "bt709",
+            "-color_range",
+            "tv",
+        ],
+    );
     let v = info(&encode("tagged.mp4", 5, SIZE, &tagged)).video.unwrap();
     assert_eq!(v.color.matrix, ColorMatrix::Bt709);
     assert!(!v.color_guessed && !v.color.full_range);
@@ -177,9 +236,16 @@ fn tags_arrive() {
     let full = encode("full-range.mp4", 40, SIZE, &with(&X264[..8], &["-pix_fmt", "yuvj420p"]));
     assert!(info(&full).video.unwrap().color.full_range);
 
-    let hdr = ["-c:v", "libx265", "-preset", "ultrafast", "-x265-params",
-               "log-level=none:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc",
-               "-pix_fmt", "yuv420p10le"];
+    let hdr = [
+        "-c:v",
+        "libx265",
+        "-preset",
+        "ultrafast",
+        "-x265-params",
+        "log-level=none:colorprim=bt2020:transfer=smpte2084:colormatrix=bt2020nc",
+        "-pix_fmt",
+        "yuv420p10le",
+    ];
     let v = info(&encode("hdr.mkv", 5, SIZE, &hdr)).video.unwrap();
     assert_eq!(v.color.matrix, ColorMatrix::Bt2020);
     assert_eq!((v.color.transfer, v.color.wide_gamut, v.bits), (Transfer::Pq, true, 10));
@@ -199,13 +265,29 @@ fn a_turned_picture_is_turned_as_ffmpeg_turns_it() {
     for angle in ["90", "180", "270"] {
         let turned = folder().join(format!("turned-{angle}.mp4"));
         let tag = format!("rotate={angle}");
-        ffmpeg(&["-i", &plain.to_string_lossy(), "-c", "copy", "-metadata:s:v", &tag,
-                 &turned.to_string_lossy()]);
+        ffmpeg(&[
+            "-i",
+            &plain.to_string_lossy(),
+            "-c",
+            "copy",
+            "-metadata:s:v",
+            &tag,
+            &turned.to_string_lossy(),
+        ]);
         plays_right("turned", &turned);
         // The program turns by itself when it decodes.
         let raw = folder().join("turned.gray");
-        ffmpeg(&["-i", &turned.to_string_lossy(), "-frames:v", "1", "-f", "rawvideo", "-pix_fmt",
-                 "gray", &raw.to_string_lossy()]);
+        ffmpeg(&[
+            "-i",
+            &turned.to_string_lossy(),
+            "-frames:v",
+            "1",
+            "-f",
+            "rawvideo",
+            "-pix_fmt",
+            "gray",
+            &raw.to_string_lossy(),
+        ]);
         let theirs = std::fs::read(&raw).unwrap();
         let source = MediaSource::File(turned);
         let mut reader = FrameReader::open(&source, FrameReaderOptions::default()).unwrap();
@@ -226,7 +308,8 @@ fn a_turned_picture_is_turned_as_ffmpeg_turns_it() {
                 let ours = crate::media::luma_at(&p, cx, cy) * 255.0;
                 // The program's grey is full range, ours limited as coded.
                 let full = (ours - 16.0) * 255.0 / 219.0;
-                worst = worst.max((full.clamp(0.0, 255.0) - f32::from(theirs[(y * w + x) as usize])).abs());
+                worst = worst
+                    .max((full.clamp(0.0, 255.0) - f32::from(theirs[(y * w + x) as usize])).abs());
             }
         }
         assert!(worst < 4.0, "turned by {angle}: differs by {worst}");
@@ -264,8 +347,22 @@ fn alpha_planes_are_kept() {
         return;
     }
     let half = "format=yuva420p,geq=lum='lum(X,Y)':cb=128:cr=128:a='if(lt(X,48),0,255)'";
-    let args = ["-vf", half, "-c:v", "libvpx-vp9", "-pix_fmt", "yuva420p", "-deadline",
-                "realtime", "-cpu-used", "8", "-crf", "10", "-b:v", "0"];
+    let args = [
+        "-vf",
+        half,
+        "-c:v",
+        "libvpx-vp9",
+        "-pix_fmt",
+        "yuva420p",
+        "-deadline",
+        "realtime",
+        "-cpu-used",
+        "8",
+        "-crf",
+        "10",
+        "-b:v",
+        "0",
+    ];
     let path = encode("half-alpha.webm", 8, SIZE, &args);
     let source = MediaSource::File(path);
     let mut reader = FrameReader::open(&source, FrameReaderOptions::default()).unwrap();
@@ -285,9 +382,23 @@ fn cover_pictures_are_no_video() {
     }
     let cover = encode("cover.png", 1, SIZE, &["-frames:v", "1"]);
     let song = folder().join("song.m4a");
-    ffmpeg(&["-f", "lavfi", "-i", "sine=duration=1", "-i", &cover.to_string_lossy(), "-map", "0",
-             "-map", "1", "-c:v", "png", "-disposition:v", "attached_pic",
-             &song.to_string_lossy()]);
+    ffmpeg(&[
+        "-f",
+        "lavfi",
+        "-i",
+        "sine=duration=1",
+        "-i",
+        &cover.to_string_lossy(),
+        "-map",
+        "0",
+        "-map",
+        "1",
+        "-c:v",
+        "png",
+        "-disposition:v",
+        "attached_pic",
+        &song.to_string_lossy(),
+    ]);
     let info = info(&song);
     assert!(info.video.is_none());
     assert_eq!(info.audio.len(), 1);
@@ -330,20 +441,29 @@ fn golden_pictures_decode_to_their_published_sums() {
         let p = reader.next_frame().unwrap().unwrap().picture;
         let size = entry["size"].as_array().unwrap();
         assert_eq!(size[0].as_u64().unwrap(), u64::from(p.width), "{name}");
-        let want: Vec<u64> =
-            entry["decoded_u8_sum_rgb"].as_array().unwrap().iter().map(|v| v.as_u64().unwrap()).collect();
+        let want: Vec<u64> = entry["decoded_u8_sum_rgb"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|v| v.as_u64().unwrap())
+            .collect();
         let data = &p.planes[0].data;
         let sums: Vec<u64> = match p.layout {
-            PlaneLayout::Rgba => {
-                (0..3).map(|c| data.iter().skip(c).step_by(4).map(|v| u64::from(*v)).sum()).collect()
-            }
+            PlaneLayout::Rgba => (0..3)
+                .map(|c| data.iter().skip(c).step_by(4).map(|v| u64::from(*v)).sum())
+                .collect(),
             PlaneLayout::Gray => {
                 let s = data.iter().map(|v| u64::from(*v)).sum();
                 vec![s; 3]
             }
             other => panic!("{name}: {other:?}"),
         };
-        assert_eq!(sums, want, "{name} ({file})");
+        // PNG exactly; JPEG within rounding of the inverse transform: one sample in fifty by one.
+        let pixels = u64::from(p.width) * u64::from(p.height);
+        let slack = if file.ends_with(".jpg") { pixels / 50 } else { 0 };
+        for (s, w) in sums.iter().zip(&want) {
+            assert!(s.abs_diff(*w) <= slack, "{name} ({file}): {sums:?} against {want:?}");
+        }
     }
 }
 
@@ -359,7 +479,11 @@ fn probe_tells_it_all() {
             .args(args)
             .output()
             .unwrap();
-        (out.status.code(), String::from_utf8(out.stdout).unwrap(), String::from_utf8(out.stderr).unwrap())
+        (
+            out.status.code(),
+            String::from_utf8(out.stdout).unwrap(),
+            String::from_utf8(out.stderr).unwrap(),
+        )
     };
     let file = path.to_str().unwrap();
     let (code, text, _) = run(&[file]);
@@ -369,8 +493,8 @@ fn probe_tells_it_all() {
     let (code, json, _) = run(&[file, "--json"]);
     assert_eq!(code, Some(0));
     let v: serde_json::Value = serde_json::from_str(&json).unwrap();
-    let pts: Vec<i64> =
-        v["index"]["pts"].as_array().unwrap().iter().map(|p| p.as_i64().unwrap()).collect();
+    let pts: Vec<Option<i64>> =
+        v["index"]["pts"].as_array().unwrap().iter().map(|p| p.as_i64()).collect();
     assert_eq!(pts, reference_pts(&path));
     assert_eq!(v["video"]["frames"], 40);
     let (code, json, error) = run(&["/nowhere/x.mp4", "--json"]);

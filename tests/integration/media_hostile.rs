@@ -32,9 +32,26 @@ fn refusal(path: &Path) -> String {
 }
 
 fn small_clip() -> PathBuf {
-    let args = ["-f", "lavfi", "-i", "sine=duration=1.6:sample_rate=48000", "-c:v", "libx264",
-                "-preset", "ultrafast", "-bf", "2", "-g", "12", "-pix_fmt", "yuv420p", "-c:a",
-                "aac", "-b:a", "64k"];
+    let args = [
+        "-f",
+        "lavfi",
+        "-i",
+        "sine=duration=1.6:sample_rate=48000",
+        "-c:v",
+        "libx264",
+        "-preset",
+        "ultrafast",
+        "-bf",
+        "2",
+        "-g",
+        "12",
+        "-pix_fmt",
+        "yuv420p",
+        "-c:a",
+        "aac",
+        "-b:a",
+        "64k",
+    ];
     encode("hostile.mp4", 40, SIZE, &args)
 }
 
@@ -160,8 +177,17 @@ fn extreme_sizes_are_shown_or_refused() {
 
     let huge = folder().join("huge.jpg");
     if !huge.exists() {
-        ffmpeg(&["-f", "lavfi", "-i", "color=gray:s=15360x8640:d=0.04", "-frames:v", "1",
-                 "-pix_fmt", "yuvj420p", huge.to_str().unwrap()]);
+        ffmpeg(&[
+            "-f",
+            "lavfi",
+            "-i",
+            "color=gray:s=15360x8640:d=0.04",
+            "-frames:v",
+            "1",
+            "-pix_fmt",
+            "yuvj420p",
+            huge.to_str().unwrap(),
+        ]);
     }
     let source = MediaSource::File(huge);
     let mut reader = FrameReader::open(&source, FrameReaderOptions::default()).unwrap();
@@ -192,10 +218,23 @@ fn bases() -> Vec<PathBuf> {
     };
     vec![
         small_clip(),
-        make("m.mkv", &["-c:v", "libx265", "-preset", "ultrafast", "-x265-params",
-                        "log-level=none", "-c:a", "flac"]),
-        make("m.webm", &["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-c:a",
-                         "libopus"]),
+        make(
+            "m.mkv",
+            &[
+                "-c:v",
+                "libx265",
+                "-preset",
+                "ultrafast",
+                "-x265-params",
+                "log-level=none",
+                "-c:a",
+                "flac",
+            ],
+        ),
+        make(
+            "m.webm",
+            &["-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-c:a", "libopus"],
+        ),
         make("m.mov", &["-c:v", "prores_ks", "-c:a", "pcm_s16le"]),
         make("m.avi", &["-c:v", "mpeg4", "-bf", "1", "-c:a", "libmp3lame"]),
         make("m.ts", &["-c:v", "mpeg2video", "-bf", "2", "-c:a", "aac"]),
@@ -357,7 +396,8 @@ fn hundreds_of_damaged_files_neither_crash_nor_hang_nor_eat_the_memory() {
     }
     let status = child.wait().unwrap();
     let errors = errors.join().unwrap_or_default();
-    let tail: String = errors.chars().rev().take(2000).collect::<Vec<_>>().into_iter().rev().collect();
+    let tail: String =
+        errors.chars().rev().take(2000).collect::<Vec<_>>().into_iter().rev().collect();
     assert!(done && status.success(), "crashed on {at} ({status}):\n{tail}");
     assert_eq!(played, count);
     eprintln!("{count} mutants: slowest {:.2?} ({}), peak {peak} MiB", slowest.0, slowest.1);

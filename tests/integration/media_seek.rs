@@ -16,18 +16,56 @@ fn clips() -> Vec<(&'static str, PathBuf)> {
     vec![
         make(
             "h264-gop250.mp4",
-            &["-c:v", "libx264", "-g", "250", "-keyint_min", "250", "-sc_threshold", "0", "-bf",
-              "3", "-b_strategy", "0", "-x264-params", "b-pyramid=normal", "-pix_fmt", "yuv420p"],
+            &[
+                "-c:v",
+                "libx264",
+                "-g",
+                "250",
+                "-keyint_min",
+                "250",
+                "-sc_threshold",
+                "0",
+                "-bf",
+                "3",
+                "-b_strategy",
+                "0",
+                "-x264-params",
+                "b-pyramid=normal",
+                "-pix_fmt",
+                "yuv420p",
+            ],
         ),
         make(
             "hevc.mkv",
-            &["-c:v", "libx265", "-preset", "ultrafast", "-x265-params",
-              "keyint=120:bframes=4:b-adapt=0:log-level=none", "-pix_fmt", "yuv420p"],
+            &[
+                "-c:v",
+                "libx265",
+                "-preset",
+                "ultrafast",
+                "-x265-params",
+                "keyint=120:bframes=4:b-adapt=0:log-level=none",
+                "-pix_fmt",
+                "yuv420p",
+            ],
         ),
         make(
             "vp9.webm",
-            &["-c:v", "libvpx-vp9", "-g", "150", "-deadline", "realtime", "-cpu-used", "8",
-              "-auto-alt-ref", "1", "-lag-in-frames", "16", "-pix_fmt", "yuv420p"],
+            &[
+                "-c:v",
+                "libvpx-vp9",
+                "-g",
+                "150",
+                "-deadline",
+                "realtime",
+                "-cpu-used",
+                "8",
+                "-auto-alt-ref",
+                "1",
+                "-lag-in-frames",
+                "16",
+                "-pix_fmt",
+                "yuv420p",
+            ],
         ),
         make(
             "av1.mp4",
@@ -120,8 +158,7 @@ fn a_second_reader_takes_the_index_of_the_first() {
     let source = MediaSource::File(path);
     let first = FrameReader::open(&source, FrameReaderOptions::default()).unwrap();
     let options = FrameReaderOptions { threads: 1, cancel: CancelToken::new() };
-    let mut second =
-        FrameReader::with_index(&source, first.index().clone(), options).unwrap();
+    let mut second = FrameReader::with_index(&source, first.index().clone(), options).unwrap();
     assert!(Arc::ptr_eq(first.index(), second.index()));
     assert_eq!(check(&second.seek(FrameIndex(555)).unwrap().unwrap()), 555);
 }

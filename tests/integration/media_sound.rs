@@ -117,8 +117,7 @@ fn resampling_keeps_time_and_height() {
     let ours = rest(&mut open(&path, 0, 16_000, Channels::MonoMean));
     assert!(ours.len().abs_diff(32_000) <= 1, "{}", ours.len());
     let ideal = |i: usize| 20_000.0 / 32_767.0 * (TAU * 440.0 * i as f64 / 16_000.0).sin();
-    let worst =
-        (200..31_800).map(|i| (f64::from(ours[i]) - ideal(i)).abs()).fold(0.0, f64::max);
+    let worst = (200..31_800).map(|i| (f64::from(ours[i]) - ideal(i)).abs()).fold(0.0, f64::max);
     // One sample of shift would be 0.1; the rest is rounding to 16 bit and the filter's ripple.
     assert!(worst < 2e-3, "{worst}");
 }
@@ -183,9 +182,23 @@ fn a_track_that_starts_late_begins_with_silence() {
     for (name, codec) in [("late.mkv", "pcm_s16le"), ("late.mov", "pcm_s16le"), ("late.mp4", "aac")]
     {
         let path = folder().join(name);
-        ffmpeg(&["-i", video.to_str().unwrap(), "-itsoffset", "0.5", "-i", tone.to_str().unwrap(),
-                 "-map", "0:v", "-map", "1:a", "-c:v", "copy", "-c:a", codec,
-                 path.to_str().unwrap()]);
+        ffmpeg(&[
+            "-i",
+            video.to_str().unwrap(),
+            "-itsoffset",
+            "0.5",
+            "-i",
+            tone.to_str().unwrap(),
+            "-map",
+            "0:v",
+            "-map",
+            "1:a",
+            "-c:v",
+            "copy",
+            "-c:a",
+            codec,
+            path.to_str().unwrap(),
+        ]);
         let info = probe(&MediaSource::File(path.clone())).unwrap();
         let start = info.audio[0].start.as_secs_f64();
         // AAC's own run-in adds up to 1024 samples at 48 kHz.
@@ -218,9 +231,21 @@ fn each_of_several_tracks_is_heard() {
     let low = wav("low.wav", 16_000, 1, &tone(300.0));
     let high = wav("high.wav", 16_000, 1, &tone(1200.0));
     let path = folder().join("tracks.mkv");
-    ffmpeg(&["-i", low.to_str().unwrap(), "-i", high.to_str().unwrap(), "-map", "0", "-map", "1",
-             "-metadata:s:a:1", "language=ger", "-metadata:s:a:1", "title=Hoch",
-             path.to_str().unwrap()]);
+    ffmpeg(&[
+        "-i",
+        low.to_str().unwrap(),
+        "-i",
+        high.to_str().unwrap(),
+        "-map",
+        "0",
+        "-map",
+        "1",
+        "-metadata:s:a:1",
+        "language=ger",
+        "-metadata:s:a:1",
+        "title=Hoch",
+        path.to_str().unwrap(),
+    ]);
     let source = MediaSource::File(path.clone());
     let info = probe(&source).unwrap();
     assert_eq!(info.audio.len(), 2);

@@ -141,9 +141,8 @@ fn a_dropped_writer_leaves_nothing_and_a_finished_one_replaces_the_old_file() {
 #[test]
 fn what_cannot_be_written_is_refused_with_a_remedy() {
     let dir = empty_folder("refused");
-    let error = |path: PathBuf, s: ClipSettings| {
-        ClipWriter::create(&path, s).err().unwrap().to_string()
-    };
+    let error =
+        |path: PathBuf, s: ClipSettings| ClipWriter::create(&path, s).err().unwrap().to_string();
     let ok = settings(VideoCodec::Auto);
     assert!(error(dir.join("a.xyz"), ok).contains(".mp4"));
     assert!(error(dir.join("none/a.mp4"), ok).contains("Choose a folder"));
