@@ -5,6 +5,7 @@
 //! the life of a file and with [`Towers`] for the life of an embedding.
 
 mod burn_towers;
+mod bytes;
 mod card;
 mod checkpoint;
 mod config;

@@ -3,6 +3,7 @@
 
 use super::zip::Entry;
 use super::{Checkpoint, CheckpointKind, RawTensor};
+use crate::model::bytes::le_bytes;
 use crate::model::is_counter;
 
 /// Folder inside the archive.
@@ -103,7 +104,7 @@ pub(super) fn archive(checkpoint: &Checkpoint) -> Result<Vec<Entry>, String> {
         let data: Vec<u8> = if is_counter(name) {
             t.data.iter().flat_map(|v| (*v as i64).to_le_bytes()).collect()
         } else {
-            t.data.iter().flat_map(|v| v.to_le_bytes()).collect()
+            le_bytes(&t.data).into_owned()
         };
         entries.push(entry(&format!("data/{key}"), &data));
     }

@@ -1,5 +1,6 @@
 //! SafeTensors, foreign and with this program's card.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::read::{Contents, LazyTensor};
 use super::{Checkpoint, CheckpointFormat, RawTensor};
+use crate::model::bytes::le_bytes;
 use crate::model::{CheckpointCard, CheckpointError, is_counter};
 
 /// Largest file that is looked at: no network of this kind comes near it, and the file is read
@@ -82,15 +84,14 @@ fn numbers<const N: usize>(bytes: &[u8], from: impl Fn([u8; N]) -> f32) -> Vec<f
 /// The whole file: tensors in f32 (counters in i64) and the card.
 pub(super) fn encode(checkpoint: &Checkpoint) -> Result<Vec<u8>, String> {
     let ordered = checkpoint.in_order().ok_or("a tensor is missing")?;
-    let bytes: Vec<(&str, &RawTensor, Dtype, Vec<u8>)> = ordered
+    let bytes: Vec<(&str, &RawTensor, Dtype, Cow<'_, [u8]>)> = ordered
         .into_iter()
         .map(|(name, t)| {
             if is_counter(name) {
                 let counts = t.data.iter().flat_map(|v| (*v as i64).to_le_bytes());
-                (name, t, Dtype::I64, counts.collect())
+                (name, t, Dtype::I64, Cow::Owned(counts.collect()))
             } else {
-                let data = t.data.iter().flat_map(|v| v.to_le_bytes());
-                (name, t, Dtype::F32, data.collect())
+                (name, t, Dtype::F32, le_bytes(&t.data))
             }
         })
         .collect();
