@@ -112,6 +112,11 @@ impl Scheduler {
         *self = Self::default();
     }
 
+    /// Takes a latency measured elsewhere (plain and fine maps have their own).
+    pub fn set_latency(&mut self, latency: Latency) {
+        self.latency = latency;
+    }
+
     /// A live map took this long, picture to store.
     pub fn measured(&mut self, took: Duration) {
         self.latency.measured(took);

@@ -67,10 +67,23 @@ impl std::fmt::Display for Verdict {
     }
 }
 
+/// Trials that may be cut short (the window was closed, the computer went down) before a device
+/// counts as one that takes the computer with it.
+const UNFINISHED: u32 = 2;
+
+/// What is kept on disk, by [`DeviceInfo::trial_key`].
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+struct Kept {
+    verdicts: BTreeMap<String, Verdict>,
+    /// Trials that began and did not end.
+    unfinished: BTreeMap<String, u32>,
+}
+
 /// Results of trials, kept in the user's cache folder.
 pub struct TrialStore {
     path: Option<PathBuf>,
-    known: Mutex<BTreeMap<String, Verdict>>,
+    known: Mutex<Kept>,
     child: Option<(PathBuf, Vec<OsString>)>,
     limit: Duration,
 }
@@ -107,7 +120,11 @@ impl TrialStore {
     /// What is known about a device from earlier.
     pub fn known(&self, device: &DeviceInfo) -> Option<Verdict> {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.get(&device.trial_key()).cloned()
+        let key = device.trial_key();
+        let cut_short = known.unfinished.get(&key).is_some_and(|n| *n >= UNFINISHED);
+        known.verdicts.get(&key).cloned().or_else(|| {
+            cut_short.then(|| Verdict::bad("fnac or the computer stopped twice during its trial"))
+        })
     }
 
     /// Tries a device in a child process and remembers the verdict. Blocks for up to the time
@@ -116,31 +133,35 @@ impl TrialStore {
         let Some((program, args)) = &self.child else {
             return Verdict::bad("the program's own file is not known, so it cannot be tried");
         };
-        // Marked before, so that a machine that goes down with its driver is not tried again.
-        self.remember(device, Verdict::bad("the computer stopped during its trial"));
+        // Counted before, so that a machine that goes down with its driver is not tried for ever.
+        self.change(|k| *k.unfinished.entry(device.trial_key()).or_default() += 1);
         let mut command = Command::new(program);
         command.args(args).arg("--device").arg(format!("gpu:{}", device.index));
         let verdict = match run_limited(command, self.limit) {
+            Ok(answer) if answer.was_stopped() => {
+                // Ctrl-C reaches the child too; that says nothing about the device.
+                return Verdict::bad("its trial was stopped");
+            }
             Ok(answer) => verdict_of(&answer, self.limit),
             Err(e) => Verdict::bad(format!("its trial could not be started: {e}")),
         };
         if let Verdict::Bad { cause } = &verdict {
             tracing::warn!("{device} is not used for the network: {cause}");
         }
-        self.remember(device, verdict.clone());
+        self.change(|k| {
+            k.unfinished.remove(&device.trial_key());
+            k.verdicts.insert(device.trial_key(), verdict.clone());
+        });
         verdict
     }
 
     /// Forgets everything, so that all devices are tried anew.
     pub fn forget(&self) {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        self.save();
+        self.change(|k| *k = Kept::default());
     }
 
-    fn remember(&self, device: &DeviceInfo, verdict: Verdict) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(device.trial_key(), verdict);
-        drop(known);
+    fn change(&self, change: impl FnOnce(&mut Kept)) {
+        change(&mut self.known.lock().unwrap_or_else(PoisonError::into_inner));
         self.save();
     }
 
@@ -167,6 +188,20 @@ struct ChildAnswer {
     status: Option<ExitStatus>,
     stdout: String,
     stderr: String,
+}
+
+impl ChildAnswer {
+    /// True when it was ended from outside, with its parent.
+    fn was_stopped(&self) -> bool {
+        #[cfg(unix)]
+        {
+            let signal =
+                self.status.and_then(|s| std::os::unix::process::ExitStatusExt::signal(&s));
+            matches!(signal, Some(libc::SIGINT | libc::SIGTERM | libc::SIGHUP))
+        }
+        #[cfg(not(unix))]
+        false
+    }
 }
 
 /// Runs `command` with its output captured and ends it after `limit`.
@@ -364,6 +399,17 @@ mod tests {
         assert_eq!(next_start.known(&device("2")), None, "a new driver is tried anew");
         next_start.forget();
         assert_eq!(TrialStore::open(Some(dir.path())).known(&device("1")), None);
+    }
+
+    #[test]
+    fn a_trial_that_was_cut_short_is_tried_again_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let stopped = store(dir.path(), "kill -TERM $$", SOON);
+        assert!(cause(stopped.try_in_child(&device("1"))).contains("stopped"));
+        assert_eq!(TrialStore::open(Some(dir.path())).known(&device("1")), None);
+        stopped.try_in_child(&device("1"));
+        let next_start = TrialStore::open(Some(dir.path()));
+        assert!(cause(next_start.known(&device("1")).unwrap()).contains("twice"));
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::super::sound::hopped;
 use super::super::{
-    Ahead, FrameEmbedding, FrameState, InferError, InputFrame, Next, SoundWindow, tested_window,
+    Ahead, FrameEmbedding, FrameState, InferError, InputFrame, Latency, Next, SoundTest,
+    SoundWindow, tested_window,
 };
 use super::thread::{Heard, Worker};
 use crate::model::AudioEmbedding;
@@ -106,10 +107,17 @@ impl Worker {
         match clip.sound.as_ref().map(|s| s.rate()) {
             Some(rate) if rate != wanted => {
                 self.waiting_for_sound = true;
+                self.other_rate = true;
                 self.say(format!("waiting for the sound at {wanted} Hz (it is at {rate} Hz)"));
                 false
             }
-            _ => true,
+            _ => {
+                if std::mem::take(&mut self.other_rate) {
+                    self.waiting_for_sound = false;
+                    self.say(String::new());
+                }
+                true
+            }
         }
     }
 
@@ -153,6 +161,8 @@ impl Worker {
                 |f: &InputFrame| Ahead { index: f.index, time: f.time, done: done(f.index) };
             frames.iter().map(ahead).collect()
         });
+        let cost = self.expected_cost(fine);
+        self.scheduler.set_latency(cost);
         match self.scheduler.next(clip.feed.now(), clip.feed.speed(), &list) {
             Next::Compute { at, .. } => {
                 let Some(frame) = frames.get(at) else { return Ok(Job::Nothing(POLL_PLAYING)) };
@@ -181,15 +191,25 @@ impl Worker {
         if self.fine == 0 {
             return 0;
         }
-        let copies = 1.0 + f64::from(self.fine) * f64::from(self.fine);
-        let latency = self.scheduler.latency();
         let interval = match frames {
             [a, b, ..] => (b.time - a.time).as_secs_f64(),
             _ => return 0,
         };
-        // The measured latency is that of what runs now: scale it down when fine maps run.
-        let plain = latency.mean_secs() / if self.fine_is_live { copies } else { 1.0 };
-        if latency.is_known() && plain * copies <= 2.0 * interval { self.fine } else { 0 }
+        let cost = self.expected_cost(self.fine);
+        if cost.is_known() && cost.mean_secs() <= 2.0 * interval { self.fine } else { 0 }
+    }
+
+    /// Measured time of a map, or what the plain one's makes likely for a fine one.
+    fn expected_cost(&self, fine: u8) -> Latency {
+        if fine == 0 || self.fine_cost.is_known() {
+            return if fine == 0 { self.plain_cost } else { self.fine_cost };
+        }
+        let copies = 1.0 + f64::from(fine) * f64::from(fine);
+        let mut likely = Latency::default();
+        if self.plain_cost.is_known() {
+            likely.measured(Duration::from_secs_f64(self.plain_cost.mean_secs() * copies));
+        }
+        likely
     }
 
     /// Bank of sounds, then the rest of the clip.
@@ -229,6 +249,11 @@ impl Worker {
         }
         self.filling = true;
         let started = Instant::now();
+        if !self.pass_silence()? {
+            // The pass ran into sound that is not decoded yet.
+            self.run = None;
+            return Ok(Some(Job::Nothing(Duration::from_millis(20))));
+        }
         for _ in 0..PASSED_OVER {
             let Some(frame) = self.next_of_run()? else { return Ok(Some(Job::Did)) };
             let Some(goal) = self.run.as_ref().map(|r| r.goal) else { break };
@@ -252,6 +277,33 @@ impl Worker {
         Ok(Some(Job::Did))
     }
 
+    /// Marks the run's next frames that have no sound without decoding them; false when their
+    /// sound is not decoded yet.
+    fn pass_silence(&mut self) -> Result<bool, InferError> {
+        loop {
+            let Some(clip) = &self.clip else { return Ok(true) };
+            let next = match &self.run {
+                Some(run) if run.goal == Goal::Map && run.next.0 < run.end => run.next,
+                _ => return Ok(true),
+            };
+            let Some(time) = clip.times.time(next) else { return Ok(true) };
+            for at in [hopped(time, self.hop), time] {
+                match self.hear(at)? {
+                    None => return Ok(false),
+                    Some(heard) if matches!(*heard, Heard::Embedded(_)) => return Ok(true),
+                    Some(_) => {}
+                }
+            }
+            if !self.is_reached(Goal::Map, next) {
+                self.shared.maps.write(|m| m.insert_no_sound(next));
+            }
+            if let Some(run) = &mut self.run {
+                run.next = FrameIndex(next.0.saturating_add(1));
+                run.sought = false;
+            }
+        }
+    }
+
     fn is_reached(&self, goal: Goal, frame: FrameIndex) -> bool {
         self.shared.maps.read(|m| match goal {
             Goal::Map => m.state(frame) != FrameState::Missing,
@@ -269,6 +321,11 @@ impl Worker {
             Some(f) => f.index,
             None => clip.times.frame_at(clip.feed.now())?,
         };
+        // Without a sound track there is nothing to fill: the window says so once.
+        let uses_own_sound = matches!(self.test, SoundTest::None | SoundTest::Shift(_));
+        if clip.sound.is_none() && uses_own_sound {
+            return None;
+        }
         let object = self.model.as_ref().is_some_and(|m| m.localizer.has_object());
         let skip = |f: FrameIndex| self.unreadable.contains(&f);
         let (goal, target) = self.shared.maps.read(|m| {
@@ -382,8 +439,8 @@ impl Worker {
         let (picture, fresh) = self.see(frame, fine)?;
         self.store(frame.index, &picture, sound);
         if fresh {
-            self.scheduler.measured(started.elapsed());
-            self.fine_is_live = fine > 0;
+            let cost = if fine > 0 { &mut self.fine_cost } else { &mut self.plain_cost };
+            cost.measured(started.elapsed());
         }
         self.recent_maps.push_back(Instant::now());
         Ok(Computed::Map)

@@ -366,3 +366,78 @@ fn closing_is_quick_even_in_the_middle_of_a_slow_map() {
     drop(w);
     assert!(started.elapsed() < Duration::from_millis(1500));
 }
+
+#[test]
+fn a_clip_without_sound_is_not_decoded_for_nothing() {
+    let opener = FakeOpener::new(1, 1);
+    let calls = opener.calls.clone();
+    let w = worker(opener);
+    let feed = FakeFeed::new(500, FPS);
+    let opened = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = opened.clone();
+    let mut c = clip(&feed);
+    c.sound = None;
+    c.open_reader = Arc::new(move || {
+        count.fetch_add(1, Ordering::SeqCst);
+        Ok(Box::new(FakeReader { n: 500, fps: FPS, next: 0 }))
+    });
+    w.set_clip(Some(c));
+    w.set_model(Some(checkpoint("a")), DeviceChoice::Auto);
+    until("an answer", || w.maps().lookup(FrameIndex(0)) == MapAt::NoSound);
+    std::thread::sleep(Duration::from_millis(100));
+    assert_eq!(calls.pictures.load(Ordering::SeqCst), 0);
+    assert_eq!(opened.load(Ordering::SeqCst), 0);
+    // Another clip's sound gives it maps all the same.
+    w.set_sound_test(SoundTest::Swap("other.mp4".into()));
+    until("maps with the other sound", || w.status().filled == 1.0);
+}
+
+#[test]
+fn silent_stretches_are_passed_over_without_decoding() {
+    let opener = FakeOpener::new(1, 1);
+    let w = worker(opener);
+    let feed = FakeFeed::new(300, FPS);
+    let mut c = clip(&feed);
+    let mut mute = Ramp::complete(16_000, 16_000 * 60);
+    mute.silent = true;
+    c.sound = Some(Arc::new(mute));
+    c.open_reader = Arc::new(|| panic!("nothing has to be decoded"));
+    w.set_clip(Some(c));
+    w.set_model(Some(checkpoint("a")), DeviceChoice::Auto);
+    until("the whole clip", || w.status().filled == 1.0 && !w.status().filling);
+    assert_eq!(w.maps().read(|m| m.computed()), 0);
+}
+
+#[test]
+fn a_sound_test_stays_on_over_clips_and_ends_when_the_user_ends_it() {
+    let w = worker(FakeOpener::new(1, 1));
+    w.set_clip(Some(clip(&FakeFeed::new(5, FPS))));
+    w.set_model(Some(checkpoint("a")), DeviceChoice::Auto);
+    until("own maps", || w.status().filled == 1.0);
+    w.set_sound_test(SoundTest::Silence);
+    until("the test", || w.status().sound_test == "silence" && w.status().filled == 1.0);
+    let silent = w.maps().at(FrameIndex(2)).unwrap().map;
+    w.set_clip(Some(clip(&FakeFeed::new(7, FPS))));
+    until("the other clip", || w.maps().read(|m| m.computed()) == 7);
+    assert_eq!(w.status().sound_test, "silence");
+    assert_eq!(w.maps().at(FrameIndex(2)).unwrap().map, silent);
+    w.set_sound_test(SoundTest::None);
+    until("own maps of the other clip", || {
+        w.maps().at(FrameIndex(2)).is_some_and(|s| s.map != silent)
+    });
+}
+
+#[test]
+fn sound_at_another_rate_than_the_models_is_waited_for_and_said() {
+    let w = worker(FakeOpener::new(1, 1));
+    let feed = FakeFeed::new(5, FPS);
+    let mut c = clip(&feed);
+    c.sound = Some(Arc::new(Ramp::complete(44_100, 44_100 * 60)));
+    w.set_clip(Some(c));
+    w.set_model(Some(checkpoint("a")), DeviceChoice::Auto);
+    until("the words", || w.status().message.contains("16000 Hz"));
+    assert_eq!(w.maps().filled(), 0.0);
+    w.set_clip(Some(clip(&feed)));
+    until("maps", || w.status().filled == 1.0);
+    until("no more words", || w.status().message.is_empty());
+}

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use super::super::recent::Recent;
 use super::super::{
-    CacheKey, ClipFeed, FrameTimes, InferError, InferState, InferStatus, Localizer, MapCache, Maps,
-    NoFrames, PictureSource, PriorTower, Scheduler, SoundBank, SoundTest, WindowSource,
+    CacheKey, ClipFeed, FrameTimes, InferError, InferState, InferStatus, Latency, Localizer,
+    MapCache, Maps, NoFrames, PictureSource, PriorTower, Scheduler, SoundBank, SoundTest,
+    WindowSource,
 };
 use super::jobs::{Exact, Job, Run};
 use super::open::{OpenEvent, Opening, lower_priority, start, words_of};
@@ -23,6 +24,8 @@ const STATUS_EVERY: Duration = Duration::from_millis(100);
 const RATE_SPAN: Duration = Duration::from_secs(2);
 /// Bytes of recent sound embeddings.
 const SOUND_BYTES: usize = 4 << 20;
+/// The background pass writes its maps to disk this often, lest a crash lose an hour of them.
+const KEEP_EVERY: Duration = Duration::from_secs(60);
 /// A device that is lost again within this time is given up.
 const LOST_AGAIN: Duration = Duration::from_secs(60);
 
@@ -58,6 +61,7 @@ pub(super) struct Worker {
     /// The checkpoint that the maps are of; they outlive its network when a device is lost.
     maps_of: Option<String>,
     kept_version: u64,
+    last_kept: Instant,
     pub reader: Option<Box<dyn PictureSource>>,
     pub run: Option<Run>,
     pub unreadable: HashSet<FrameIndex>,
@@ -78,12 +82,16 @@ pub(super) struct Worker {
     /// The sound changed while playing: the shown frame first.
     pub refresh: bool,
     pub fill_cost: Duration,
-    /// The newest measured latency is that of fine maps.
-    pub fine_is_live: bool,
+    /// Measured time of a plain map.
+    pub plain_cost: Latency,
+    /// Measured time of a plain and a fine map.
+    pub fine_cost: Latency,
 
     state: InferState,
     message: String,
     pub waiting_for_sound: bool,
+    /// The sound is at another rate than the model's, and the message says so.
+    pub other_rate: bool,
     pub filling: bool,
     pub recent_maps: VecDeque<Instant>,
     last_status: Instant,
@@ -107,6 +115,7 @@ impl Worker {
             key: None,
             maps_of: None,
             kept_version: 0,
+            last_kept: Instant::now(),
             reader: None,
             run: None,
             unreadable: HashSet::new(),
@@ -121,10 +130,12 @@ impl Worker {
             exact: None,
             refresh: false,
             fill_cost: Duration::from_millis(100),
-            fine_is_live: false,
+            plain_cost: Latency::default(),
+            fine_cost: Latency::default(),
             state: InferState::NoModel,
             message: String::new(),
             waiting_for_sound: false,
+            other_rate: false,
             filling: false,
             recent_maps: VecDeque::new(),
             last_status: Instant::now(),
@@ -141,6 +152,9 @@ impl Worker {
             self.obey(wanted);
             self.look_for_loss();
             let wait = self.work();
+            if self.filling && self.last_kept.elapsed() > KEEP_EVERY {
+                self.keep_maps();
+            }
             self.publish(false);
             if let Some(wait) = wait {
                 self.shared.wait(wait);
@@ -312,6 +326,8 @@ impl Worker {
             on_gpu,
         });
         self.scheduler.new_model();
+        self.plain_cost = Latency::default();
+        self.fine_cost = Latency::default();
         self.open_object();
         if !same {
             self.sounds.clear();
@@ -386,12 +402,14 @@ impl Worker {
         self.reader = None;
         self.unreadable.clear();
         self.failures = 0;
-        self.test = SoundTest::None;
-        self.test_track = None;
+        // A sound test stays on: it ends when the user ends it, as its banner says.
         self.parked = None;
         self.sounds.clear();
         self.forget_pictures();
         self.scheduler.restart();
+        if self.model.is_some() && !self.opening_now {
+            self.message.clear();
+        }
         self.start_maps();
     }
 
@@ -482,6 +500,7 @@ impl Worker {
 
     /// Writes the clip's own maps to the cache folder, when there are new ones.
     pub(super) fn keep_maps(&mut self) {
+        self.last_kept = Instant::now();
         let (Some(key), Some(cache)) = (self.key.clone(), self.cache()) else { return };
         let saved = if self.test == SoundTest::None {
             let version = self.shared.maps.version();
@@ -524,7 +543,7 @@ impl Worker {
             (Some(first), n) if n > 1 => n as f32 / first.elapsed().as_secs_f32().max(0.25),
             _ => 0.0,
         };
-        let latency = self.scheduler.latency();
+        let latency = self.plain_cost;
         let status = InferStatus {
             state: self.state,
             running: self.model.is_some(),
