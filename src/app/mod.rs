@@ -1,9 +1,45 @@
 //! What is seen: window, panels, commands.
 //!
 //! Owns egui and everything on the screen; never does arithmetic that the command line would
-//! repeat. Start with [`run`].
+//! repeat. Panels read a [`View`](view::View) and ask through a
+//! [`CommandSender`](commands::CommandSender); [`App`] does what was asked after the frame.
+//! Start with [`run`], then `app.rs` for the life of a frame of the window.
+
+mod about;
+mod actions;
+#[expect(clippy::module_inception, reason = "the room is called app, and so is its centre")]
+mod app;
+mod clips;
+pub mod commands;
+mod dialogs;
+mod exports;
+mod feed;
+pub mod hud;
+mod jobs;
+mod key_sheet;
+pub mod keys;
+pub mod layout;
+pub mod log;
+mod menus;
+mod models;
+mod open;
+mod palette;
+pub mod panels;
+pub mod picture;
+pub mod settings;
+mod shots;
+mod start;
+mod state;
+mod theme;
+pub mod timeline;
+mod toasts;
+mod transport;
+pub mod view;
 
 use std::path::PathBuf;
+
+pub use app::{App, Start};
+pub use start::run;
 
 /// What the command line asks of the window.
 #[derive(Clone, Debug, Default)]
@@ -26,9 +62,4 @@ pub struct WindowArgs {
     pub after_secs: Option<f64>,
     /// Size of the window in points.
     pub size: Option<(u32, u32)>,
-}
-
-/// Opens the window; returns when it is closed.
-pub fn run(_args: WindowArgs) -> anyhow::Result<()> {
-    anyhow::bail!("no window yet")
 }

@@ -1,0 +1,110 @@
+//! What is true in the window: the clip, the model, the user's choices. The panels see it as a
+//! [`View`]; only commands change it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::exports::Exports;
+use super::keys::Bindings;
+use super::log::LogLines;
+use super::open::Playlist;
+use super::settings::SettingsStore;
+use super::view::{CheckpointSummary, ProbeState, View};
+use crate::infer::{InferStatus, InferWorker, MapAt, MapStore, SoundTest};
+use crate::media::{MediaSource, SoundTrack};
+use crate::model::{Checkpoint, DeviceInfo};
+use crate::player::Player;
+use crate::units::LocalizationMap;
+
+/// The open clip.
+#[derive(Default)]
+pub(super) struct Clip {
+    /// What was asked for.
+    pub source: Option<MediaSource>,
+    /// It is the one the program draws itself.
+    pub builtin: bool,
+    /// The player has opened it and the worker was told.
+    pub wired: bool,
+    /// Its whole sound at the model's rate.
+    pub sound: Option<Arc<SoundTrack>>,
+    /// Track and rate of `sound`.
+    pub sound_of: Option<(usize, u32)>,
+}
+
+/// The loaded checkpoint and object tower.
+#[derive(Default)]
+pub(super) struct Loaded {
+    pub checkpoint: Option<(Arc<Checkpoint>, CheckpointSummary)>,
+    /// As typed: `auto`, `cpu`, `gpu`, `gpu:N`.
+    pub device: String,
+}
+
+/// Everything that a [`View`] shows.
+pub struct State {
+    pub(super) player: Player,
+    pub(super) worker: InferWorker,
+    pub(super) clip: Clip,
+    pub(super) loaded: Loaded,
+    pub(super) object_tower: Option<String>,
+    pub(super) maps: Arc<MapStore>,
+    pub(super) status: Arc<InferStatus>,
+    pub(super) map: MapAt,
+    pub(super) kept_map: Option<LocalizationMap>,
+    pub(super) settings: SettingsStore,
+    pub(super) bindings: Bindings,
+    pub(super) playlist: Playlist,
+    pub(super) probe: ProbeState,
+    pub(super) sound_test: SoundTest,
+    pub(super) swap_sound: Option<PathBuf>,
+    pub(super) overlay_held_off: bool,
+    pub(super) layout: &'static str,
+    pub(super) fullscreen: bool,
+    pub(super) blackout: bool,
+    pub(super) devices: Vec<DeviceInfo>,
+    pub(super) outputs: Vec<String>,
+    pub(super) adapter: String,
+    pub(super) software_drawing: bool,
+    pub(super) exports: Exports,
+    pub(super) log: LogLines,
+}
+
+impl State {
+    /// What panels may see.
+    pub fn view(&self) -> View<'_> {
+        let settings = &self.settings.now;
+        View {
+            presentation: self.player.presentation(),
+            source: self.clip.source.as_ref(),
+            builtin: self.clip.builtin,
+            media: self.player.info(),
+            index: self.player.index(),
+            sound: self.clip.sound.as_ref(),
+            maps: &self.maps,
+            map: &self.map,
+            kept_map: self.kept_map.as_ref(),
+            infer: &self.status,
+            checkpoint: self.loaded.checkpoint.as_ref().map(|(_, s)| s),
+            object_tower: self.object_tower.as_deref(),
+            devices: &self.devices,
+            device_choice: &self.loaded.device,
+            outputs: &self.outputs,
+            settings,
+            overlay: &settings.overlay,
+            overlay_held_off: self.overlay_held_off,
+            sound_test: &self.sound_test,
+            probe: &self.probe,
+            playlist: &self.playlist,
+            bindings: &self.bindings,
+            log: &self.log,
+            layout: self.layout,
+            demo: self.layout == "demo",
+            fullscreen: self.fullscreen,
+            blackout: self.blackout,
+            software_drawing: self.software_drawing,
+            adapter: &self.adapter,
+            undo: self.settings.undo_text(),
+            redo: self.settings.redo_text(),
+            exports: &self.exports,
+        }
+    }
+}
