@@ -250,7 +250,8 @@ impl App {
         self.chrome.toasts.add(ToastKind::Note, text);
     }
 
-    fn drain(&mut self, ctx: &egui::Context) {
+    /// Takes up what threads came to; runs while the window is hidden, too.
+    pub fn logic(&mut self, ctx: &egui::Context) {
         while let Some(done) = self.jobs.poll() {
             match done {
                 Done::Devices(list) => self.state.devices = list,
@@ -313,6 +314,14 @@ impl App {
             self.notes_seen = note.id;
             self.warn(note.text);
         }
+    }
+
+    /// One frame of the window: keys, drawing, then what was asked for.
+    pub fn frame(&mut self, ui: &mut egui::Ui) {
+        let ctx = ui.ctx().clone();
+        self.keys(&ctx);
+        self.draw(ui);
+        self.after(&ctx);
     }
 
     fn keys(&mut self, ctx: &egui::Context) {
@@ -503,14 +512,11 @@ impl App {
 
 impl eframe::App for App {
     fn logic(&mut self, ctx: &egui::Context, _: &mut eframe::Frame) {
-        self.drain(ctx);
+        self.logic(ctx);
     }
 
     fn ui(&mut self, ui: &mut egui::Ui, _: &mut eframe::Frame) {
-        let ctx = ui.ctx().clone();
-        self.keys(&ctx);
-        self.draw(ui);
-        self.after(&ctx);
+        self.frame(ui);
     }
 
     fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
@@ -519,6 +525,13 @@ impl eframe::App for App {
     }
 
     fn on_exit(&mut self) {
+        self.close();
+    }
+}
+
+impl App {
+    /// Before the window goes: stop what writes, keep what is kept.
+    pub fn close(&mut self) {
         self.state.exports.cancel_all();
         if let Some(size) = self.window_size {
             self.state.settings.now.look.window = size;

@@ -50,7 +50,7 @@ const COLUMN_SHARE: f32 = 0.26;
 
 fn inspect() -> Tree<Pane> {
     let mut tiles = Tiles::default();
-    let mut tabs = |tiles: &mut Tiles<Pane>, ids: &[&str]| {
+    let tabs = |tiles: &mut Tiles<Pane>, ids: &[&str]| {
         let panes = ids.iter().map(|id| tiles.insert_pane(Pane((*id).into()))).collect();
         tiles.insert_tab_tile(panes)
     };

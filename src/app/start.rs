@@ -268,7 +268,7 @@ impl Window {
 }
 
 impl eframe::App for Window {
-    fn logic(&mut self, ctx: &egui::Context, frame: &mut eframe::Frame) {
+    fn logic(&mut self, ctx: &egui::Context, _: &mut eframe::Frame) {
         if self.opened.elapsed() > STARTED_AFTER {
             StartGuard::clear(settings::config_dir().as_deref());
         }
@@ -279,20 +279,20 @@ impl eframe::App for Window {
             ctx.send_viewport_cmd(egui::ViewportCommand::Close);
             return;
         }
-        self.app.logic(ctx, frame);
+        self.app.logic(ctx);
     }
 
-    fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
-        self.app.ui(ui, frame);
+    fn ui(&mut self, ui: &mut egui::Ui, _: &mut eframe::Frame) {
+        self.app.frame(ui);
         self.screenshot(&ui.ctx().clone());
     }
 
     fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
-        self.app.clear_color(visuals)
+        eframe::App::clear_color(&self.app, visuals)
     }
 
     fn on_exit(&mut self) {
-        self.app.on_exit();
+        self.app.close();
     }
 }
 

@@ -1,5 +1,6 @@
 //! The real window in a test: real player and worker, a null sound device, no graphics.
 
+use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -7,25 +8,51 @@ use egui_kittest::Harness;
 use fnac::app::{App, Start, WindowArgs};
 use fnac::audio::OutputChoice;
 
+/// The window, made in its first frame.
+pub struct Window {
+    start: Option<Start>,
+    app: Option<App>,
+}
+
+impl Deref for Window {
+    type Target = App;
+    fn deref(&self) -> &App {
+        self.app.as_ref().unwrap()
+    }
+}
+
+impl DerefMut for Window {
+    fn deref_mut(&mut self) -> &mut App {
+        self.app.as_mut().unwrap()
+    }
+}
+
+/// The window under test.
+pub type H = Harness<'static, Window>;
+
 /// A window whose settings live in `config`.
-pub fn window(config: &Path, args: WindowArgs) -> Harness<'static, App> {
-    let config = config.to_owned();
-    Harness::builder().with_size([1280.0, 760.0]).with_max_steps(60).with_step_dt(0.02).build_eframe(
-        move |cc| {
-            let start = Start {
-                args,
-                cache_dir: Some(config.join("cache")),
-                config_dir: Some(config),
-                output: OutputChoice::Null { pace: 1.0 },
-                safe: false,
-            };
-            App::new(&cc.egui_ctx, cc.wgpu_render_state.as_ref(), start).unwrap()
+pub fn window(config: &Path, args: WindowArgs) -> H {
+    let start = Start {
+        args,
+        cache_dir: Some(config.join("cache")),
+        config_dir: Some(config.to_owned()),
+        output: OutputChoice::Null { pace: 1.0 },
+        safe: false,
+    };
+    Harness::builder().with_size([1280.0, 760.0]).with_max_steps(60).with_step_dt(0.02).build_ui_state(
+        |ui, window: &mut Window| {
+            if let Some(start) = window.start.take() {
+                window.app = Some(App::new(ui.ctx(), None, start).unwrap());
+            }
+            window.logic(&ui.ctx().clone());
+            window.frame(ui);
         },
+        Window { start: Some(start), app: None },
     )
 }
 
 /// Steps until `what` holds; the window may be playing, so it never settles by itself.
-pub fn until(h: &mut Harness<'static, App>, what: &str, holds: impl Fn(&Harness<'static, App>) -> bool) {
+pub fn until(h: &mut H, what: &str, holds: impl Fn(&H) -> bool) {
     let start = Instant::now();
     loop {
         h.step();
@@ -38,7 +65,7 @@ pub fn until(h: &mut Harness<'static, App>, what: &str, holds: impl Fn(&Harness<
 }
 
 /// A few frames: commands run after a frame, their effect shows in the next.
-pub fn frames(h: &mut Harness<'static, App>) {
+pub fn frames(h: &mut H) {
     h.run_steps(4);
 }
 

@@ -7,7 +7,7 @@ use fnac::app::commands::Request;
 use fnac::app::settings::ThemeChoice;
 use fnac::player::PlayState;
 
-use crate::harness::{clip, frames, until, window};
+use crate::harness::{H, clip, frames, until, window};
 
 /// An argument that opens nothing on the disk for long: a clip of one second.
 fn with_clip(dir: &std::path::Path) -> WindowArgs {
@@ -137,7 +137,7 @@ fn settings_survive_a_restart_and_a_corrupt_file() {
     h.state_mut().ask(Request::Run("theme", Some("light".into())));
     h.state_mut().ask(Request::Run("colormap", Some("turbo".into())));
     frames(&mut h);
-    eframe::App::on_exit(h.state_mut());
+    h.state_mut().close();
     drop(h);
     let mut h = window(dir.path(), with_clip(dir.path()));
     frames(&mut h);
@@ -183,7 +183,7 @@ fn a_folder_is_a_playlist_that_page_keys_walk_through() {
     let args = WindowArgs { inputs: vec![films], ..WindowArgs::default() };
     let mut h = window(dir.path(), args);
     until(&mut h, "the first is open", |h| h.state().view().has_clip());
-    let name = |h: &egui_kittest::Harness<'static, fnac::app::App>| {
+    let name = |h: &H| {
         h.state().view().source.unwrap().display_name()
     };
     assert_eq!(name(&h), "b9.mp4");
@@ -230,7 +230,7 @@ fn a_paused_window_asks_for_no_more_frames() {
     h.key_press(Key::Space);
     until(&mut h, "it pauses", |h| h.state().view().presentation.state == PlayState::Paused);
     // Toasts, tooltips and the look-ahead come to rest.
-    let quiet = |h: &egui_kittest::Harness<'static, fnac::app::App>| {
+    let quiet = |h: &H| {
         let delay = h.output().viewport_output.values().map(|v| v.repaint_delay).min();
         delay.is_none_or(|d| d > std::time::Duration::from_millis(400))
     };
