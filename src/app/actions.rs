@@ -130,7 +130,7 @@ impl App {
 
     /// Puts a video with the map on the queue.
     fn start_export(&mut self, wish: super::exports::ExportWish) {
-        let work = super::exports::work(&self.state, &wish);
+        let work = super::exports::work(&self.state.view(), &wish);
         let name = super::view::file_label(&wish.path);
         match work.and_then(|w| self.state.exports.push(wish.path, w)) {
             Ok(()) => self.note(format!("writing {name}")),

@@ -7,8 +7,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
+use super::picture::{overlay_params, with_map};
+use super::view::View;
+use crate::export::{FrameMaps, VideoExport, overlay_video};
+use crate::infer::{LookupPolicy, MapAt, SoundTest};
 use crate::media::CancelToken;
-use crate::units::Waker;
+use crate::units::{FrameIndex, Waker};
 
 /// What is asked for from the panel; the rest is what the window shows.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,10 +30,76 @@ pub struct ExportWish {
 pub type ExportWork =
     Box<dyn FnOnce(&AtomicU32, &CancelToken) -> Result<String, String> + Send + 'static>;
 
-/// What writes the wished video: what the window shows, frozen now.
-pub(super) fn work(state: &super::state::State, wish: &ExportWish) -> Result<ExportWork, String> {
-    let _ = (state, wish);
-    Err("stub".into())
+/// What writes the wished video: what the window shows, with the maps as they are now. Later
+/// changes of clip, checkpoint or colours do not reach it.
+///
+/// # Errors
+/// When there is no picture to draw over.
+pub(super) fn work(view: &View<'_>, wish: &ExportWish) -> Result<ExportWork, String> {
+    let (Some(source), Some(index)) = (view.source.cloned(), view.index.cloned()) else {
+        return Err("no clip is open".into());
+    };
+    let all = 0..u32::try_from(index.len()).unwrap_or(u32::MAX);
+    if all.is_empty() {
+        return Err(format!("{} has no picture to draw over", source.display_name()));
+    }
+    let loops = view.presentation.loops;
+    let frames = match loops.range(view.presentation.duration).filter(|_| wish.loop_only) {
+        None => all,
+        Some((a, b)) => {
+            let at = |t| index.frame_at(t).map_or(0, |f| f.0);
+            at(a)..(at(b) + 1).min(all.end)
+        }
+    };
+    let first = frames.start;
+    let mut maps: Vec<FrameMaps> = view.maps.read(|m| {
+        let policy = LookupPolicy::default();
+        frames.clone().map(|f| frame_maps(view, &m.lookup(FrameIndex(f), policy))).collect()
+    });
+    let mut lines = vec![source.display_name()];
+    if let Some(c) = view.checkpoint {
+        lines.push(c.name.clone());
+    }
+    if *view.sound_test != SoundTest::None {
+        lines.push(format!("sound test: {}", view.sound_test.label()));
+    }
+    let mut params = overlay_params(view);
+    params.visible = view.overlay.visible;
+    let job = VideoExport {
+        source,
+        index: Some(index),
+        audio_track: view.presentation.track,
+        frames: Some(frames),
+        path: wish.path.clone(),
+        params,
+        legend: wish.legend,
+        lines,
+        maps: Box::new(move |frame| {
+            let at = frame.index.0.checked_sub(first).and_then(|i| usize::try_from(i).ok());
+            at.and_then(|i| maps.get_mut(i)).map(std::mem::take).unwrap_or_default()
+        }),
+    };
+    let path = wish.path.clone();
+    Ok(Box::new(move |done, cancel| {
+        let report = overlay_video(job, done, cancel).map_err(|e| e.to_string())?;
+        Ok(format!(
+            "wrote {}: {} frames, {} with a map, {:.1}× real time",
+            path.display(),
+            report.frames,
+            report.with_map,
+            report.clip_secs / report.took_secs.max(1e-3)
+        ))
+    }))
+}
+
+/// A held map pales with its age as it does on the screen.
+fn frame_maps(view: &View<'_>, at: &MapAt) -> FrameMaps {
+    let params = with_map(view, at.stored());
+    let dim = match at {
+        MapAt::Held { age, .. } => (age.as_secs_f64() / 2.0).clamp(0.2, 1.0) as f32,
+        _ => 0.0,
+    };
+    FrameMaps { map: params.map, plain: params.plain, prior: params.prior, other: params.other, dim }
 }
 
 /// State of a row of the queue.

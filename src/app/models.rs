@@ -72,7 +72,7 @@ impl App {
     }
 
     fn send_model(&mut self) {
-        let device = match DeviceChoice::parse(&self.state.loaded.device) {
+        let device = match self.state.loaded.device.parse::<DeviceChoice>() {
             Ok(d) => d,
             Err(e) => {
                 let text = format!("{e}; the device is chosen automatically");
@@ -95,13 +95,13 @@ impl App {
 
     /// Another device, while playing.
     pub(super) fn set_device(&mut self, name: &str) {
-        match DeviceChoice::parse(name) {
+        match name.parse::<DeviceChoice>() {
             Ok(_) => {
                 self.state.loaded.device = name.to_owned();
                 self.state.settings.now.model.device = name.to_owned();
                 self.send_model();
             }
-            Err(e) => self.warn(e.to_string()),
+            Err(e) => self.warn(e),
         }
     }
 

@@ -52,7 +52,8 @@ fn check(args: &WindowArgs) -> anyhow::Result<()> {
         bail!("--layout {name}: there is no such layout. Known: {}", known.join(", "));
     }
     if !args.device.is_empty() {
-        crate::model::DeviceChoice::parse(&args.device)
+        args.device
+            .parse::<crate::model::DeviceChoice>()
             .map_err(|e| anyhow!("--device {}: {e}", args.device))?;
     }
     if args.audio.is_some() && args.inputs.len() > 1 {

@@ -82,6 +82,19 @@ impl Panel for ExportPanel {
                 legend: self.legend,
             }));
         }
+        let filled = view.infer.filled;
+        if view.checkpoint.is_none() {
+            theme::hint(ui, "No checkpoint is loaded: the video is written without a map");
+        } else if filled < 0.999 {
+            theme::hint(
+                ui,
+                format!(
+                    "{:.0} % of the clip's frames have their map now; the others are written with \
+                     what the window would show",
+                    filled * 100.0
+                ),
+            );
+        }
         queue_ui(ui, view, out);
     }
 }
