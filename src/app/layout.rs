@@ -60,8 +60,8 @@ fn inspect() -> Tree<Pane> {
     let middle = tabs(&mut tiles, &["overlay", "sees"]);
     let low = tabs(&mut tiles, &["probe", "log", "export", "settings"]);
     let mut main = egui_tiles::Linear::new(egui_tiles::LinearDir::Vertical, vec![picture, timeline]);
-    main.shares.set_share(picture, 0.66);
-    main.shares.set_share(timeline, 0.34);
+    main.shares.set_share(picture, 0.64);
+    main.shares.set_share(timeline, 0.36);
     let mut column = egui_tiles::Linear::new(egui_tiles::LinearDir::Vertical, vec![top, middle, low]);
     column.shares.set_share(top, 0.30);
     column.shares.set_share(middle, 0.42);

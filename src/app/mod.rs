@@ -15,6 +15,7 @@ mod dialogs;
 mod exports;
 mod feed;
 pub mod hud;
+mod icons;
 mod jobs;
 mod key_sheet;
 pub mod keys;

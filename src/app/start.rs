@@ -18,6 +18,8 @@ const STARTED_AFTER: Duration = Duration::from_secs(4);
 const SHOT_PATIENCE: Duration = Duration::from_secs(60);
 /// Failed starts in a row before a safe one.
 const SAFE_AFTER: u32 = 2;
+/// What the window shows is noted this often, for a new one after a loss.
+const NOTE_EVERY: Duration = Duration::from_secs(1);
 /// Times that a lost device is answered with a new window, within one run.
 const RESTARTS_MAX: u32 = 5;
 
@@ -67,7 +69,7 @@ fn check(args: &WindowArgs) -> anyhow::Result<()> {
 struct Ending {
     /// The screenshot, written or not.
     shot: Option<Result<(), String>>,
-    /// What to open again after the device was lost.
+    /// What to open again if the device is lost.
     reopen: Option<WindowArgs>,
 }
 
@@ -99,10 +101,9 @@ fn open(args: &WindowArgs, config_dir: Option<PathBuf>, guard: &StartGuard) -> a
     let lost = Arc::new(AtomicBool::new(false));
     let (for_window, args_in, safe) = (ending.clone(), args.clone(), guard.safe);
     let lost_in = lost.clone();
-    let result = eframe::run_native(
-        "fnac",
-        options,
-        Box::new(move |cc| {
+    let was_lost = lost.clone();
+    let window = move || {
+        eframe::run_native("fnac", options, Box::new(move |cc| {
             if let Some(rs) = &cc.wgpu_render_state {
                 watch_device(&rs.device, &lost_in, &cc.egui_ctx);
             }
@@ -122,14 +123,22 @@ fn open(args: &WindowArgs, config_dir: Option<PathBuf>, guard: &StartGuard) -> a
                 lost: lost_in,
                 shot_asked: false,
                 device: cc.wgpu_render_state.as_ref().map(|rs| rs.device.clone()),
+                noted: Instant::now(),
             }))
-        }),
-    );
+        }))
+    };
+    // A loss in the middle of a frame makes egui's renderer panic; that alone is caught.
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(window));
     guard.finished();
-    result.map_err(|e| explain(&e))?;
+    let lost = was_lost.load(Ordering::SeqCst);
+    match result {
+        Ok(ended) => ended.map_err(|e| explain(&e))?,
+        Err(_) if lost => {}
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
     let ending = std::mem::take(&mut *ending.lock().unwrap_or_else(PoisonError::into_inner));
-    if let Some(reopen) = ending.reopen {
-        return Ok(Some(reopen));
+    if lost {
+        return Ok(Some(ending.reopen.unwrap_or_else(|| args.clone())));
     }
     if let Some(path) = &args.screenshot {
         match ending.shot {
@@ -216,6 +225,7 @@ struct Window {
     lost: Arc<AtomicBool>,
     shot_asked: bool,
     device: Option<wgpu::Device>,
+    noted: Instant,
 }
 
 impl Window {
@@ -264,6 +274,7 @@ impl Window {
         } else if let Some(device) = &self.device {
             DONE.store(true, Ordering::SeqCst);
             device.destroy();
+            self.lost.store(true, Ordering::SeqCst);
         }
     }
 }
@@ -274,9 +285,13 @@ impl eframe::App for Window {
             StartGuard::clear(settings::config_dir().as_deref());
         }
         self.lose_on_request(ctx);
-        if self.lost.load(Ordering::SeqCst) {
+        let lost = self.lost.load(Ordering::SeqCst);
+        if lost || self.noted.elapsed() > NOTE_EVERY {
+            self.noted = Instant::now();
             let left = self.app.left_open(&self.args);
             self.ending.lock().unwrap_or_else(PoisonError::into_inner).reopen = Some(left);
+        }
+        if lost {
             ctx.send_viewport_cmd(egui::ViewportCommand::Close);
             return;
         }
@@ -284,6 +299,10 @@ impl eframe::App for Window {
     }
 
     fn ui(&mut self, ui: &mut egui::Ui, _: &mut eframe::Frame) {
+        // Nothing may be uploaded to a lost device: egui's renderer would panic over it.
+        if self.lost.load(Ordering::SeqCst) {
+            return;
+        }
         self.app.frame(ui);
         self.screenshot(&ui.ctx().clone());
     }

@@ -48,7 +48,7 @@ impl Toasts {
         ctx.request_repaint_after(next.saturating_duration_since(now));
         let mut closed = None;
         egui::Area::new(egui::Id::unique("toasts"))
-            .anchor(egui::Align2::RIGHT_BOTTOM, [-14.0, -14.0])
+            .anchor(egui::Align2::RIGHT_BOTTOM, [-14.0, -50.0])
             .order(egui::Order::Foreground)
             .show(ctx, |ui| {
                 ui.set_max_width(420.0);
@@ -64,7 +64,7 @@ impl Toasts {
                             let (bar, _) = ui.allocate_exact_size(egui::vec2(3.0, 18.0), egui::Sense::hover());
                             ui.painter().rect_filled(bar, 1.0, color);
                             ui.add(egui::Label::new(&toast.text).wrap());
-                            if ui.small_button("✕").on_hover_text("Dismiss").clicked() {
+                            if ui.small_button("×").on_hover_text("Dismiss").clicked() {
                                 closed = Some(i);
                             }
                         });

@@ -1,7 +1,8 @@
 //! The transport bar: what plays, where, how fast, with which map. Every number has its fixed
 //! place, so that nothing jumps.
 
-use super::commands::{CommandSender, Request, button_with};
+use super::commands::{CommandSender, Request, icon};
+use super::icons::Icon;
 use super::theme;
 use super::view::View;
 use crate::infer::{InferState, SoundTest};
@@ -34,20 +35,16 @@ pub fn transport_ui(ui: &mut egui::Ui, view: &View<'_>, out: &mut CommandSender)
 }
 
 fn play_ui(ui: &mut egui::Ui, view: &View<'_>, out: &mut CommandSender) {
-    ui.spacing_mut().item_spacing.x = 4.0;
-    button_with(ui, view, out, "step-back", icon("⏴"));
-    let playing = matches!(view.presentation.state, PlayState::Playing);
-    button_with(ui, view, out, "play", icon(if playing { "⏸" } else { "▶" }).size(17.0));
-    button_with(ui, view, out, "step-on", icon("⏵"));
+    ui.spacing_mut().item_spacing.x = 2.0;
+    let playing = matches!(view.presentation.state, PlayState::Playing | PlayState::Opening);
+    icon(ui, view, out, "step-back", Icon::StepBack, false);
+    icon(ui, view, out, "play", if playing { Icon::Pause } else { Icon::Play }, false);
+    icon(ui, view, out, "step-on", Icon::StepOn, false);
     if view.playlist.len() > 1 {
-        button_with(ui, view, out, "previous-item", icon("⏮"));
-        button_with(ui, view, out, "next-item", icon("⏭"));
+        icon(ui, view, out, "previous-item", Icon::Previous, false);
+        icon(ui, view, out, "next-item", Icon::Next, false);
     }
     ui.spacing_mut().item_spacing.x = 8.0;
-}
-
-fn icon(text: &str) -> egui::RichText {
-    egui::RichText::new(text).size(14.0)
 }
 
 /// A time padded to the width of the clip's length, so that it never moves.
@@ -69,7 +66,7 @@ fn time_ui(ui: &mut egui::Ui, view: &View<'_>, out: &mut CommandSender) {
         out.run("go");
     }
     let width = frames.max(1000).to_string().len();
-    let number = frame.map_or("–".to_owned(), |f| f.to_string());
+    let number = frame.map_or("-".to_owned(), |f| f.to_string());
     ui.label(egui::RichText::new(format!("f {number:>width$}")).monospace().color(theme::dim(ui)))
         .on_hover_text("Number of the shown frame in the index of presentation times, from 0");
 }
@@ -89,10 +86,7 @@ fn speed_ui(ui: &mut egui::Ui, view: &View<'_>, out: &mut CommandSender) {
 }
 
 fn loop_ui(ui: &mut egui::Ui, view: &View<'_>, out: &mut CommandSender) {
-    let looping = view.settings.play.loop_clip;
-    let text = egui::RichText::new("⟲").size(14.0);
-    let text = if looping { text.color(theme::accent(ui)) } else { text.color(theme::dim(ui)) };
-    button_with(ui, view, out, "loop-clip", text);
+    icon(ui, view, out, "loop-clip", Icon::Loop, view.settings.play.loop_clip);
 }
 
 fn volume_ui(ui: &mut egui::Ui, view: &View<'_>, out: &mut CommandSender) {
@@ -108,7 +102,7 @@ fn volume_ui(ui: &mut egui::Ui, view: &View<'_>, out: &mut CommandSender) {
         return;
     }
     let muted = view.settings.play.muted;
-    button_with(ui, view, out, "mute", icon(if muted { "🔇" } else { "🔊" }));
+    icon(ui, view, out, "mute", if muted { Icon::Muted } else { Icon::Sound }, false);
     let mut volume = view.settings.play.volume * 100.0;
     ui.spacing_mut().slider_width = 76.0;
     let slider = egui::Slider::new(&mut volume, 0.0..=100.0).show_value(false);

@@ -125,7 +125,7 @@ fn the_real_window_shows_the_built_in_clip_and_saves_its_picture() {
     let display = Display::open(dir.path());
     let shot = dir.path().join("shot.png");
     let status = fnac(dir.path(), &display)
-        .args(["--size", "1000x640", "--after", "6", "--screenshot"])
+        .args(["--size", "1000x640", "--after", "25", "--screenshot"])
         .arg(&shot)
         .status()
         .unwrap();

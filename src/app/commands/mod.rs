@@ -306,6 +306,34 @@ pub fn button_with(
     }
 }
 
+/// [`button`] with an icon in place of its text; `chosen` draws it in the accent.
+pub(super) fn icon(
+    ui: &mut egui::Ui,
+    view: &View<'_>,
+    out: &mut CommandSender,
+    id: &'static str,
+    icon: super::icons::Icon,
+    chosen: bool,
+) {
+    let Some(command) = find(id) else {
+        debug_assert!(false, "no command `{id}`");
+        return;
+    };
+    let why_not = (command.enabled)(view).err();
+    let response = super::icons::icon_button(ui, icon, why_not.is_none(), chosen);
+    response.widget_info(|| {
+        egui::WidgetInfo::labeled(egui::Role::Button, why_not.is_none(), command.text)
+    });
+    if response.clicked() {
+        out.run(command.id);
+    }
+    let tip = view.bindings.tooltip(command);
+    response.on_hover_text(match why_not {
+        None => tip,
+        Some(reason) => format!("{tip}\nNot now: {reason}"),
+    });
+}
+
 /// A row of a menu for a command: text on the left, key on the right.
 pub fn menu_item(ui: &mut egui::Ui, view: &View<'_>, out: &mut CommandSender, id: &'static str) {
     let Some(command) = find(id) else {

@@ -13,7 +13,7 @@ pub struct ProbePanel;
 const COLUMNS: &[(&str, &str)] = &[
     ("", ""),
     ("cosine", "At this very place, with the interpolation in use"),
-    ("cell", "Column and row of the nearest cell, from 1"),
+    ("row col", "Of the nearest cell, from 0"),
     ("its own", "That cell's cosine, not interpolated"),
     ("rank", "Among the 49 cells; 1 is the highest"),
     ("pct", "Share of the other cells that are lower"),
@@ -57,10 +57,10 @@ impl Panel for ProbePanel {
 fn row_ui(ui: &mut egui::Ui, name: &str, r: Option<Probe>) {
     ui.label(egui::RichText::new(name).small());
     let cells = match r {
-        None => ["     –".to_owned(), "  –".into(), "     –".into(), " –".into(), "  –".into()],
+        None => ["     -".to_owned(), " -  -".into(), "     -".into(), " -".into(), "  -".into()],
         Some(r) => [
             format!("{:+.3}", r.value),
-            format!("{},{}", r.col + 1, r.row + 1),
+            format!("{:2} {:2}", r.row, r.col),
             format!("{:+.3}", r.cell),
             format!("{:2}", r.rank),
             format!("{:3.0}", r.percentile),
