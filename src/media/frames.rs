@@ -91,7 +91,7 @@ impl VideoDecoder {
             c.thread_count = if single { 1 } else { wanted as i32 };
             if still && id == Id::MJPEG {
                 // The transform that is nearest to libjpeg's, see `jpeg.rs`.
-                c.idct_algo = ffi::FF_IDCT_FAAN;
+                c.idct_algo = ffi::FF_IDCT_INT;
             }
             (max_pixels(c.codec_id), c.codec_id)
         };

@@ -3,8 +3,8 @@
 //! The data sets' pictures are JPEG files, and the published numbers were made with a loader over
 //! libjpeg(-turbo): triangle ("fancy") chroma upsampling and its integer colour conversion. A
 //! network can react to single grey levels, so still pictures follow these steps exactly. What
-//! differs is the inverse transform before them: FFmpeg's most exact one (see `frames.rs`) rounds
-//! about one luma sample in a hundred to the neighbouring grey level.
+//! differs is the inverse transform before them: FFmpeg's relative of libjpeg's (see `frames.rs`)
+//! takes rows before columns, which rounds one sample in a hundred to the neighbouring grey level.
 
 /// One plane of 8-bit samples without padding.
 pub(super) struct Samples<'a> {

@@ -49,6 +49,9 @@ pub(super) struct TrackTiming {
     pub time_base: TimeBase,
     /// Samples per packet where all packets hold the same number, else 0.
     pub frame_size: u32,
+    /// Samples per packet by the packets' durations, where those are all equal, else 0; rounded
+    /// like all times of the container.
+    pub packet_samples: u32,
     /// Samples that the decoder drops from the first packet (encoder delay).
     pub skip: u32,
 }
@@ -288,9 +291,7 @@ fn scan_file(path: &Path, cancel: &CancelToken) -> Result<FileFacts, MediaError>
     for ((info, timing), pass) in audio.iter_mut().zip(&passes) {
         timing.first_pts = pass.first_pts;
         timing.skip = pass.skip;
-        if timing.frame_size == 0 {
-            timing.frame_size = pass.packet_samples().unwrap_or(0);
-        }
+        timing.packet_samples = pass.packet_samples().unwrap_or(0);
         info.start = pass.start.unwrap_or_default();
         info.end = pass.end.unwrap_or_default().max(info.start);
     }
@@ -705,6 +706,7 @@ fn audio_facts(
         first_pts: None,
         time_base,
         frame_size: frame_size.max(0).unsigned_abs(),
+        packet_samples: 0,
         skip: 0,
     };
     (info, timing)

@@ -428,10 +428,13 @@ impl AudioReader {
     /// Containers with coarse ticks (Matroska: 1 ms) round time stamps; where all packets hold
     /// the same number of samples the true place is on that raster.
     fn snap(&self, at: i64, n: i64) -> i64 {
-        let size = match self.timing.frame_size {
-            // Not said by the file: if all blocks are like this one, it lies on their raster.
+        let (packet, skip) = (self.timing.packet_samples, self.timing.skip);
+        let size = match i64::from(self.timing.frame_size) {
+            // Not said by the file. A first block without its dropped part is told by that part;
+            // else, if all blocks are like this one, it lies on their raster.
+            0 if skip > 0 && n + i64::from(skip) == i64::from(packet) => i64::from(packet),
             0 => n,
-            size => i64::from(size),
+            size => size,
         };
         let tick = self.tick_samples();
         let (Some(first), true) = (self.timing.first_pts, size > 0 && tick > 1) else { return at };
