@@ -52,7 +52,8 @@ struct KeyPacket {
 }
 
 impl TrackPass {
-    pub fn new(stream: usize, time_base: TimeBase, rate: u32) -> Self {
+    /// `delay`: samples that the decoder drops from the first packet on its own account.
+    pub fn new(stream: usize, time_base: TimeBase, rate: u32, delay: u32) -> Self {
         Self {
             stream,
             time_base,
@@ -60,7 +61,7 @@ impl TrackPass {
             start: None,
             end: None,
             rate,
-            skip: 0,
+            skip: delay,
             packet_ticks: None,
             last_ticks: 0,
         }
@@ -144,7 +145,8 @@ impl TrackPass {
             }
         }
         if first {
-            self.skip = skip;
+            self.skip = self.skip.max(skip);
+            skip = self.skip;
         }
         let span = |samples: u32| {
             MediaTime::from_secs_f64(f64::from(samples) / f64::from(self.rate.max(1)))

@@ -247,7 +247,7 @@ fn scan_file(path: &Path, cancel: &CancelToken) -> Result<FileFacts, MediaError>
             Type::Audio => {
                 let Some(time_base) = time_base_of(&stream) else { continue };
                 let (info, timing) = audio_facts(&stream, audio.len(), time_base);
-                passes.push(TrackPass::new(stream.index(), time_base, info.rate));
+                passes.push(TrackPass::new(stream.index(), time_base, info.rate, timing.skip));
                 if let Some(problem) = &info.problem {
                     warnings.push(MediaWarning::new(format!(
                         "sound track {} ({codec}) cannot be decoded: {problem}",
@@ -676,10 +676,13 @@ fn audio_facts(
     time_base: TimeBase,
 ) -> (AudioInfo, TrackTiming) {
     // SAFETY: the stream and its parameters are valid; plain data is read.
-    let (disposition, rate, frame_size) = unsafe {
+    let (disposition, rate, frame_size, delay) = unsafe {
         let s = &*stream.as_ptr();
         let p = &*s.codecpar;
-        (s.disposition, p.sample_rate, p.frame_size)
+        // Opus decoders drop the delay that the stream's own header states; for other codecs the
+        // packets say it.
+        let opus = p.codec_id == ffi::AVCodecID::AV_CODEC_ID_OPUS;
+        (s.disposition, p.sample_rate, p.frame_size, if opus { p.initial_padding } else { 0 })
     };
     let decoder = super::sound::open_decoder(stream);
     let (rate, channels, problem) = match &decoder {
@@ -707,7 +710,7 @@ fn audio_facts(
         time_base,
         frame_size: frame_size.max(0).unsigned_abs(),
         packet_samples: 0,
-        skip: 0,
+        skip: delay.max(0).unsigned_abs(),
     };
     (info, timing)
 }
