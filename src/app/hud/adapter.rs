@@ -3,7 +3,7 @@
 use egui::Ui;
 
 use super::legend::LegendFacts;
-use super::{HudData, HudRow, MapWord, every_text, legend_of, millis_text, show_hud, show_legend};
+use super::{HudData, HudRow, MapWord, every_text, legend_of, millis_text, show_legend};
 use crate::app::picture::overlay_params;
 use crate::app::settings::ScaleChoice;
 use crate::app::view::View;
@@ -31,8 +31,8 @@ pub fn legend_facts(view: &View<'_>) -> LegendFacts {
     }
 }
 
-/// The lines of the info block.
-pub fn hud_data(view: &View<'_>) -> HudData {
+/// The lines of the info block; `fps` is how often the picture changed in the last second.
+pub fn hud_data(view: &View<'_>, fps: usize) -> HudData {
     let p = view.presentation;
     let infer = view.infer;
     let row = |label, value: String, care, source| HudRow { label, value, care, source };
@@ -79,11 +79,12 @@ pub fn hud_data(view: &View<'_>) -> HudData {
     rows.push(row(
         "shown",
         format!(
-            "{:>6}  dropped {:>4}  late {:>4}",
+            "{fps:>3} /s  {:>6}  dropped {:>4}  late {:>4}",
             p.counters.shown, p.counters.dropped, p.counters.late
         ),
         p.counters.dropped > 0,
-        "Frames since the clip was opened: shown, never shown, shown too late",
+        "Pictures that changed in the last second; frames since the clip was opened: shown, \
+         never shown, not decoded in time",
     ));
     let clock = match p.clock {
         ClockKind::Sound => "sound",
@@ -124,11 +125,6 @@ fn queue_text(view: &View<'_>) -> String {
         p.sound_ahead.as_secs_f64(),
         p.counters.underruns
     )
-}
-
-/// Draws the info block over `ui`'s space.
-pub fn hud_ui(ui: &mut Ui, view: &View<'_>) {
-    show_hud(ui, ui.max_rect(), &hud_data(view));
 }
 
 /// Draws the legend at the upper right of `ui`'s space, when there is something to explain.

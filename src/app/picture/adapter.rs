@@ -47,7 +47,9 @@ impl PictureView {
             (false, None, _) if view.presentation.state == PlayState::Empty => Stage::Empty,
             (false, None, _) => Stage::Opening { name: &name },
         };
-        let hud_data = view.settings.look.hud.then(|| hud::hud_data(view));
+        let shown = view.presentation.frame.as_ref().map(|f| Arc::as_ptr(f) as usize);
+        let fps = self.rate.count(shown, ui.input(|i| i.time));
+        let hud_data = view.settings.look.hud.then(|| hud::hud_data(view, fps));
         let facts = hud::legend_facts(view);
         let legend = if view.settings.look.legend { hud::legend_of(&params, facts) } else { None };
         let trace = trace_of(view, &params);
@@ -78,7 +80,7 @@ impl PictureView {
     }
 
     /// The frame on the screen at its own size, upright and un-squashed; with the map and a
-    /// legend burnt in if `with_overlay`. `None` without a picture or a device that can draw it.
+    /// legend burnt in if `with_overlay`. `None` without a picture.
     pub fn capture(&self, view: &View<'_>, with_overlay: bool) -> Option<ColorImage> {
         let frame = view.presentation.frame.as_ref()?;
         let params = if with_overlay {
@@ -99,17 +101,25 @@ impl PictureView {
             .then(|| hud::legend_of(&params, hud::legend_facts(view)))
             .flatten()
             .filter(|_| view.settings.look.legend);
-        let shown = overlay::View::fit(size.map(|v| v as f32), aspect);
-        let Some(state) = &self.render_state else {
-            // Without a device: the twins, and no words.
-            let rgb = overlay::yuv::rgb_from_planes(&frame.picture);
-            let drawn = overlay::cpu::render(&rgb, &params, &shown);
-            return Some(ColorImage::from_rgba_unmultiplied(size.map(|v| v as usize), &drawn.data));
-        };
         // Text as large as on a window of 720 points height.
         let scale = (size[1] as f32 / 720.0).max(0.5);
+        // A legend that would cover the picture explains nothing.
+        let legend = legend.filter(|l| {
+            2.0 * hud::LEGEND_WIDTH * scale < size[0] as f32
+                && 1.4 * hud::legend_height(l) * scale < size[1] as f32
+        });
+        let shown = overlay::View::fit(size.map(|v| v as f32), aspect);
         let shown = overlay::View { pixels_per_point: scale, ..shown };
-        let drawn = super::paint::draw_once(state, frame, &params, &shown, size)?;
+        let on_device = self.render_state.as_ref().and_then(|state| {
+            Some((state, super::paint::draw_once(state, frame, &params, &shown, size)?))
+        });
+        let Some((state, drawn)) = on_device else {
+            // Without a device, or with a picture too large for it: the twins, and no words.
+            let rgb = overlay::yuv::rgb_from_planes(&frame.picture);
+            let drawn = overlay::cpu::render(&rgb, &params, &shown);
+            let size = [drawn.width as usize, drawn.height as usize];
+            return Some(ColorImage::from_rgba_unmultiplied(size, &drawn.data));
+        };
         let Some(legend) = legend else { return Some(drawn) };
         let words = render_offscreen(state, size, scale, true, |ui| {
             let corner = ui.max_rect().right_top() + egui::vec2(-8.0, 8.0);

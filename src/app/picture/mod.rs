@@ -14,6 +14,8 @@ mod spectrum;
 mod stage;
 mod wheel;
 
+use std::collections::VecDeque;
+
 use egui::{Align2, Color32, CursorIcon, PointerButton, Pos2, Rect, Sense, Stroke, Ui, pos2, vec2};
 
 pub use offscreen::render_offscreen;
@@ -93,6 +95,27 @@ pub struct PictureData<'a> {
     pub danger: Color32,
 }
 
+/// Pictures that really changed on the screen in the last second.
+#[derive(Default)]
+struct FrameRate {
+    changes: VecDeque<f64>,
+    shown: Option<usize>,
+}
+
+impl FrameRate {
+    /// Takes the picture drawn at `now_secs`, known by its address; changes per second so far.
+    fn count(&mut self, picture: Option<usize>, now_secs: f64) -> usize {
+        if picture.is_some() && picture != self.shown {
+            self.changes.push_back(now_secs);
+        }
+        self.shown = picture;
+        while self.changes.front().is_some_and(|t| *t <= now_secs - 1.0) {
+            self.changes.pop_front();
+        }
+        self.changes.len()
+    }
+}
+
 /// The widget's own state.
 pub struct PictureView {
     brush: Brush,
@@ -106,6 +129,7 @@ pub struct PictureView {
     shown: Option<usize>,
     lanes: SoundLanes,
     render_state: Option<egui_wgpu::RenderState>,
+    rate: FrameRate,
 }
 
 impl PictureView {
@@ -122,6 +146,7 @@ impl PictureView {
             shown: None,
             lanes: SoundLanes::default(),
             render_state: render_state.cloned(),
+            rate: FrameRate::default(),
         }
     }
 
@@ -437,5 +462,21 @@ impl PictureView {
         let grid = field.field.grid();
         let reading = overlay::probe(&grid, params.geometry, params.interpolation, at[0], at[1]);
         Some((reading, spec.unit))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_counts_pictures_that_changed_in_the_last_second() {
+        let mut rate = FrameRate::default();
+        for i in 0..60 {
+            // 30 pictures a second on a screen of 60.
+            rate.count(Some(1000 + i / 2), i as f64 / 60.0);
+        }
+        assert_eq!(rate.count(Some(1029), 0.999), 30);
+        assert_eq!(rate.count(Some(1029), 5.0), 0, "a picture that stands has no rate");
     }
 }

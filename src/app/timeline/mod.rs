@@ -113,6 +113,10 @@ impl Default for TimelinePrefs {
 pub struct Timeline {
     axis: TimeAxis,
     gesture: Gesture,
+    /// The playhead in the last frame.
+    last_now: Option<MediaTime>,
+    /// The time under the pointer when the menu was opened.
+    menu_at: MediaTime,
     prefs: TimelinePrefs,
     extent: Extent,
     body: Rect,
@@ -136,6 +140,8 @@ impl Timeline {
         Self {
             axis: TimeAxis::default(),
             gesture: Gesture::Idle,
+            last_now: None,
+            menu_at: MediaTime::ZERO,
             prefs: TimelinePrefs::default(),
             extent: Extent::new(0.0, 1.0),
             body: Rect::ZERO,
@@ -193,7 +199,8 @@ impl Timeline {
         let extent = Extent::new(body.left(), body.width());
         (self.extent, self.body) = (extent, body);
         self.axis.set_duration(data.duration);
-        if data.playing && self.prefs.follow && self.gesture == Gesture::Idle {
+        let moved = self.last_now.replace(data.now) != Some(data.now);
+        if (data.playing || moved) && self.prefs.follow && self.gesture == Gesture::Idle {
             self.axis.follow(data.now.as_secs_f64());
         }
 
@@ -219,7 +226,7 @@ impl Timeline {
         self.draw_hover(ui, &response, body, ruler, extent, data);
         draw_playhead(&painter, body, self.axis.x_of(data.now, extent));
         self.controls_ui(ui, names.with_max_y(ruler.bottom()), data);
-        response.context_menu(|ui| self.menu_ui(ui, extent, data, wish));
+        response.context_menu(|ui| self.menu_ui(ui, data, wish));
     }
 
     fn pointer(
@@ -231,19 +238,23 @@ impl Timeline {
         data: &TimelineData<'_>,
         wish: &mut dyn FnMut(TimelineWish),
     ) {
-        let (pos, shift, pressed, middle, down) = ui.input(|i| {
+        let (pos, shift, pressed, middle, secondary, down) = ui.input(|i| {
             let p = &i.pointer;
             (
                 p.interact_pos(),
                 i.modifiers.shift,
                 p.button_pressed(PointerButton::Primary),
                 p.button_pressed(PointerButton::Middle),
+                p.button_pressed(PointerButton::Secondary),
                 p.button_down(PointerButton::Primary) || p.button_down(PointerButton::Middle),
             )
         });
         let Some(pos) = pos else { return };
         // By the press, not by egui's drag: scrubbing begins at once, not after six points.
         let inside = response.contains_pointer() && body.expand(4.0).contains(pos);
+        if inside && secondary {
+            self.menu_at = self.axis.time_at(pos.x, extent);
+        }
         if inside && self.gesture == Gesture::Idle && (pressed || middle) {
             let press = match (middle, shift) {
                 (true, _) => Press::Middle,
@@ -623,12 +634,10 @@ impl Timeline {
     fn menu_ui(
         &mut self,
         ui: &mut Ui,
-        extent: Extent,
         data: &TimelineData<'_>,
         wish: &mut dyn FnMut(TimelineWish),
     ) {
-        // Where the menu was opened, kept by egui as the press origin of the menu's area.
-        let at = self.axis.time_at(ui.min_rect().left(), extent);
+        let at = self.menu_at;
         let mut loop_to = |ab| {
             wish(TimelineWish::SetLoop(ab));
         };
