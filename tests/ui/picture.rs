@@ -13,7 +13,7 @@ use fnac::units::{
     ColorSpec, FrameIndex, MediaTime, Orientation, PlanarPicture, Plane, PlaneLayout, Pts,
 };
 
-fn frame(width: u32, height: u32, pixel_aspect: f32) -> Arc<VideoFrame> {
+pub(super) fn frame(width: u32, height: u32, pixel_aspect: f32) -> Arc<VideoFrame> {
     let plane =
         Plane { width, height, stride: width as usize, data: vec![128; (width * height) as usize] };
     let picture = PlanarPicture {
@@ -36,7 +36,7 @@ fn frame(width: u32, height: u32, pixel_aspect: f32) -> Arc<VideoFrame> {
     })
 }
 
-enum Show {
+pub(super) enum Show {
     Frame(Arc<VideoFrame>),
     Opening,
     Failed,
@@ -44,10 +44,10 @@ enum Show {
     Blackout,
 }
 
-struct Stand {
-    picture: PictureView,
+pub(super) struct Stand {
+    pub(super) picture: PictureView,
     show: Show,
-    params: OverlayParams,
+    pub(super) params: OverlayParams,
     pins: Vec<[f32; 2]>,
     hover: Option<[f32; 2]>,
     hud: Option<HudData>,
@@ -57,12 +57,12 @@ struct Stand {
     wishes: Vec<PictureWish>,
 }
 
-fn ramp() -> OverlayParams {
+pub(super) fn ramp() -> OverlayParams {
     let map = Field::new(1, (0..49).map(|i| i as f32 / 100.0).collect());
     OverlayParams { map, ..OverlayParams::default() }
 }
 
-fn stand(show: Show) -> Stand {
+pub(super) fn stand(show: Show) -> Stand {
     Stand {
         picture: PictureView::new(None),
         show,
@@ -77,7 +77,7 @@ fn stand(show: Show) -> Stand {
     }
 }
 
-fn draw(ui: &mut egui::Ui, s: &mut Stand) {
+pub(super) fn draw(ui: &mut egui::Ui, s: &mut Stand) {
     let palette = [[0; 3]; 256];
     let stage = match &s.show {
         Show::Frame(f) => Stage::Frame(f),

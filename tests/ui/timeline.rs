@@ -48,8 +48,8 @@ impl LaneMaps for Maps {
     }
 }
 
-struct Stand {
-    timeline: Timeline,
+pub(super) struct Stand {
+    pub(super) timeline: Timeline,
     duration: MediaTime,
     now: MediaTime,
     playing: bool,
@@ -62,7 +62,7 @@ fn secs(s: f64) -> MediaTime {
     MediaTime::from_secs_f64(s)
 }
 
-fn stand(duration: f64) -> Stand {
+pub(super) fn stand(duration: f64) -> Stand {
     Stand {
         timeline: Timeline::new(),
         duration: secs(duration),
@@ -74,7 +74,7 @@ fn stand(duration: f64) -> Stand {
     }
 }
 
-fn draw(ui: &mut egui::Ui, s: &mut Stand) {
+pub(super) fn draw(ui: &mut egui::Ui, s: &mut Stand) {
     let palette = [[128; 3]; 256];
     let len = s.sound.as_ref().map_or(0, |t| t.len());
     let plan = window_plan(len, 16_000, s.now);
