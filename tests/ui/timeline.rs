@@ -43,7 +43,8 @@ impl LaneMaps for Maps {
         1
     }
     fn columns(&self, _: MediaTime, _: MediaTime, columns: usize) -> Vec<MapColumn> {
-        let map = MapColumn { peak: Some(0.4), cells: Some([0.4; 49]), computed: 1.0 };
+        let map =
+            MapColumn { peak: Some(0.4), cells: Some([0.4; 49]), between: false, computed: 1.0 };
         (0..columns).map(|i| if i < columns / 2 { map } else { MapColumn::EMPTY }).collect()
     }
 }

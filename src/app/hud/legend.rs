@@ -68,17 +68,15 @@ fn scale_line(scale: ScaleMode, legend: &Legend, facts: LegendFacts) -> String {
     let (lo, hi) = legend.limits;
     match scale {
         _ if legend.badge.is_some() => format!("stretched {lo:+.2} .. {hi:+.2} (per frame)"),
-        ScaleMode::Absolute if facts.calibration_missing => {
-            "absolute, the card has no calibration".to_owned()
-        }
+        ScaleMode::Absolute if facts.calibration_missing => "absolute (no calibration)".to_owned(),
         ScaleMode::Absolute => "absolute".to_owned(),
-        ScaleMode::Calibrated { .. } => "calibrated (card, p1 to p99)".to_owned(),
+        ScaleMode::Calibrated { .. } => "calibrated (card p1..p99)".to_owned(),
         ScaleMode::PerFrame => "per frame".to_owned(),
     }
 }
 
 /// Width of the legend in points.
-pub const LEGEND_WIDTH: f32 = 226.0;
+pub const LEGEND_WIDTH: f32 = 190.0;
 
 /// Height of the legend in points.
 pub fn legend_height(data: &LegendData) -> f32 {
@@ -91,7 +89,7 @@ pub fn show_legend(ui: &Ui, corner: egui::Pos2, data: &LegendData) -> Rect {
     let rect = Rect::from_min_size(pos2(corner.x - size.x, corner.y), size);
     let painter = ui.painter_at(rect);
     painter.rect_filled(rect, 4.0, GROUND);
-    let small = FontId::proportional(11.5);
+    let small = FontId::proportional(11.0);
     let left = rect.left() + 10.0;
     let title = format!("{} ({})", data.legend.title, data.legend.unit);
     painter.text(
@@ -114,7 +112,7 @@ pub fn show_legend(ui: &Ui, corner: egui::Pos2, data: &LegendData) -> Rect {
         let y = y_of(place);
         painter.hline(bar.x_range().expand(3.0), y, egui::Stroke::new(2.0, Color32::WHITE));
         let text = format!("threshold {cosine:+.2}");
-        let at = pos2(bar.right() + 62.0, y);
+        let at = pos2(bar.right() + 54.0, y);
         painter.text(at, Align2::LEFT_CENTER, text, small.clone(), LABEL);
     }
     for (i, line) in data.lines.iter().enumerate() {

@@ -13,7 +13,7 @@ use crate::app::hud;
 use crate::app::theme;
 use crate::app::timeline::bracket_of;
 use crate::app::view::View;
-use crate::infer::{MapAt, SoundTest};
+use crate::infer::{LookupPolicy, MapAt, SoundTest};
 use crate::overlay::{self, OverlayParams, sample_map};
 use crate::player::PlayState;
 use crate::units::{FrameIndex, MediaTime};
@@ -228,7 +228,11 @@ fn trace_of(view: &View<'_>, params: &OverlayParams) -> Option<Trace> {
         for _ in 0..TRACE_POINTS {
             let inside = time >= MediaTime::ZERO && time < index.end();
             let frame: Option<FrameIndex> = if inside { index.frame_at(time) } else { None };
-            let stored = frame.and_then(|f| maps.at(f));
+            // As the picture would show it: its own map or one between two near neighbours.
+            let stored = frame.and_then(|f| match maps.lookup(f, LookupPolicy::default()) {
+                MapAt::Exact(stored) | MapAt::Interpolated { stored, .. } => Some(stored),
+                _ => None,
+            });
             for (row, pin) in rows.iter_mut().zip(pins) {
                 row.push(stored.as_ref().map(|s| {
                     let grid = s.map.grid();

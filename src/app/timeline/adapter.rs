@@ -14,7 +14,7 @@ use crate::app::picture::{spectrum_palette, with_map};
 use crate::app::theme;
 use crate::app::view::View;
 use crate::features::{resize_bicubic, window_plan};
-use crate::infer::{FrameState, MapStore, SoundTest};
+use crate::infer::{FrameState, LookupPolicy, MapAt, MapStore, SoundTest};
 use crate::media::{FrameReader, FrameReaderOptions, MediaSource, PresentationIndex, SoundTrack};
 use crate::overlay::ScaleMode;
 use crate::units::{FrameIndex, MediaTime, PlanarPicture, RgbPicture};
@@ -61,6 +61,7 @@ impl LaneMaps for ClipMapsLane<'_> {
         let edge =
             |i: usize| from + MediaTime::from_secs_f64(span * i as f64 / columns.max(1) as f64);
         let frame_at = |t: MediaTime| self.index.frame_at(t).map(|f| f.0);
+        let policy = LookupPolicy::default();
         self.maps.read(|maps| {
             (0..columns)
                 .map(|i| {
@@ -75,10 +76,22 @@ impl LaneMaps for ClipMapsLane<'_> {
                             best = Some((peak, frame));
                         }
                     }
-                    MapColumn {
-                        peak: best.map(|(p, _)| p),
-                        cells: best.and_then(|(_, f)| maps.at(FrameIndex(f))).map(|s| s.map.0),
-                        computed: known as f32 / seen.max(1) as f32,
+                    let computed = known as f32 / seen.max(1) as f32;
+                    if let Some((peak, frame)) = best {
+                        let cells = maps.at(FrameIndex(frame)).map(|s| s.map.0);
+                        return MapColumn { peak: Some(peak), cells, between: false, computed };
+                    }
+                    // None of its own: what the picture would show there, if that is between
+                    // two near maps. A held map is not: it says nothing about this moment.
+                    let middle = MediaTime::from_nanos(a.as_nanos().midpoint(b.as_nanos()));
+                    match frame_at(middle).map(|f| maps.lookup(FrameIndex(f), policy)) {
+                        Some(MapAt::Interpolated { stored, .. }) => MapColumn {
+                            peak: Some(stored.map.grid().range().1),
+                            cells: Some(stored.map.0),
+                            between: true,
+                            computed,
+                        },
+                        _ => MapColumn { computed, ..MapColumn::EMPTY },
                     }
                 })
                 .collect()

@@ -55,12 +55,12 @@ impl LaneKind {
             }
             Self::Window => "The 3 seconds of sound that belong to the picture on screen",
             Self::Peak => {
-                "Greatest of the 49 cosines of each map. Zoomed out, a column is the greatest \
-                 of up to eight frames"
+                "Greatest of the 49 cosines of each map, pale where it is interpolated between two \
+                 near frames. Zoomed out, a column is the greatest of up to 48 frames"
             }
             Self::Strip => {
                 "Row 0 (cell 0, upper left) at the top to row 48 (lower right). Each column is \
-                 the map of one frame"
+                 the map of one frame, pale where it is interpolated"
             }
             Self::Computed => "Frames whose map is in memory",
         }
@@ -273,9 +273,11 @@ impl MapLanes {
                 let (left, top) = (rect.left() + i as f32 * width, y_of(peak));
                 let right = left + width;
                 let fill = Rect::from_min_max(pos2(left, top), pos2(right, rect.bottom()));
-                mesh.add_colored_rect(fill, color.gamma_multiply(0.35));
+                let strength = if column.between { 0.2 } else { 0.4 };
+                mesh.add_colored_rect(fill, color.gamma_multiply(strength));
                 let cap = Rect::from_min_max(pos2(left, top - 0.75), pos2(right, top + 0.75));
-                mesh.add_colored_rect(cap, color);
+                let strength = if column.between { 0.5 } else { 1.0 };
+                mesh.add_colored_rect(cap, color.gamma_multiply(strength));
             }
             mesh
         })
@@ -314,7 +316,7 @@ impl MapLanes {
         })
     }
 
-    /// The visible columns as tab-separated numbers.
+    /// The visible columns as tab-separated numbers; interpolated ones are left out.
     pub fn table(&self, lane: LaneKind) -> String {
         let Some((from, to, _)) = self.key else { return String::new() };
         let step = (to - from).as_secs_f64() / self.columns.len().max(1) as f64;
@@ -331,10 +333,15 @@ impl MapLanes {
             let values = match lane {
                 LaneKind::Strip => column
                     .cells
+                    .filter(|_| !column.between)
                     .map(|c| c.map(|v| format!("{v:.6}")).join("\t"))
                     .unwrap_or_default(),
                 LaneKind::Computed => format!("{:.3}", column.computed),
-                _ => column.peak.map(|v| format!("{v:.6}")).unwrap_or_default(),
+                _ => column
+                    .peak
+                    .filter(|_| !column.between)
+                    .map(|v| format!("{v:.6}"))
+                    .unwrap_or_default(),
             };
             text += &format!("{secs:.6}\t{values}\n");
         }
@@ -358,7 +365,8 @@ fn strip_image(columns: &[MapColumn], scale: StripScale<'_>) -> egui::ColorImage
             (scale.lo, scale.hi)
         };
         for (y, value) in cells.iter().enumerate() {
-            pixels[y * width + x] = scale.color(*value, lo, hi);
+            let color = scale.color(*value, lo, hi);
+            pixels[y * width + x] = if column.between { color.gamma_multiply(0.6) } else { color };
         }
     }
     egui::ColorImage::new([width, rows], pixels)
@@ -403,7 +411,12 @@ mod tests {
         }
         fn columns(&self, _: MediaTime, _: MediaTime, columns: usize) -> Vec<MapColumn> {
             self.reads.set(self.reads.get() + 1);
-            let some = MapColumn { peak: Some(0.5), cells: Some([0.5; 49]), computed: 1.0 };
+            let some = MapColumn {
+                peak: Some(0.5),
+                cells: Some([0.5; 49]),
+                between: false,
+                computed: 1.0,
+            };
             (0..columns).map(|i| if i % 2 == 0 { some } else { MapColumn::EMPTY }).collect()
         }
     }

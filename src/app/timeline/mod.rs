@@ -605,7 +605,7 @@ impl Timeline {
 
     fn controls_ui(&mut self, ui: &mut Ui, rect: Rect, data: &TimelineData<'_>) {
         let builder = egui::UiBuilder::new()
-            .max_rect(rect)
+            .max_rect(rect.with_min_x(rect.left() + 4.0))
             .layout(egui::Layout::left_to_right(egui::Align::Center));
         ui.scope_builder(builder, |ui| {
             ui.spacing_mut().item_spacing.x = 2.0;
@@ -706,9 +706,14 @@ fn wave_table(sound: &dyn LaneSound, (from, to): (MediaTime, MediaTime)) -> Stri
     text
 }
 
-/// Limits of the peak lane: the picture's scale, or all cosines when that is per frame.
+/// Limits of the peak lane: the picture's scale when it is fixed for the checkpoint, else 0 to 1;
+/// the greatest of 49 cosines is hardly ever negative.
 fn peak_range(scale: StripScale<'_>) -> (f32, f32) {
-    if scale.per_frame { (-1.0, 1.0) } else { (scale.lo, scale.hi) }
+    if scale.per_frame || (scale.lo, scale.hi) == (-1.0, 1.0) {
+        (0.0, 1.0)
+    } else {
+        (scale.lo, scale.hi)
+    }
 }
 
 /// The lane's lower and upper limit at its right end.
@@ -732,6 +737,7 @@ fn draw_ruler(
     visuals: &egui::Visuals,
 ) {
     let color = visuals.weak_text_color();
+    let mut free_from = f32::NEG_INFINITY;
     for tick in axis::ticks(axis, extent, 70.0) {
         let x = axis.x_of_secs(tick.secs, extent);
         if x < extent.left - 0.5 || x > extent.right() + 0.5 {
@@ -741,14 +747,16 @@ fn draw_ruler(
         let y = ruler.bottom() - height..=ruler.bottom();
         painter.vline(x, y, Stroke::new(1.0, color.gamma_multiply(0.7)));
         if let Some(label) = tick.label {
-            // The last label would leave the clip's end.
-            let fits = x + 8.0 * label.len() as f32 <= extent.right() + RIGHT_MARGIN;
-            let (at, align) = if fits {
-                (pos2(x + 3.0, ruler.top() + 1.0), Align2::LEFT_TOP)
-            } else {
-                (pos2(x - 3.0, ruler.top() + 1.0), Align2::RIGHT_TOP)
-            };
-            painter.text(at, align, label, FontId::monospace(10.5), color);
+            let galley =
+                painter.layout_no_wrap(label, FontId::monospace(10.5), Color32::PLACEHOLDER);
+            let width = galley.size().x;
+            // The last label would leave the clip's end: to the left of its mark, if there is room.
+            let right_of = x + 3.0 + width <= extent.right() + RIGHT_MARGIN;
+            let left = if right_of { x + 3.0 } else { x - 3.0 - width };
+            if left > free_from {
+                painter.galley(pos2(left, ruler.top() + 1.0), galley, color);
+                free_from = left + width + 4.0;
+            }
         }
     }
 }

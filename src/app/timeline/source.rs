@@ -25,13 +25,16 @@ pub struct MapColumn {
     pub peak: Option<f32>,
     /// The map with that peak: a column never averages maps of different pictures.
     pub cells: Option<[f32; GRID * GRID]>,
+    /// The map is no frame's own but lies between two near neighbours in time, as the picture
+    /// would show it.
+    pub between: bool,
     /// Share of the column's frames that have a map, 0 to 1.
     pub computed: f32,
 }
 
 impl MapColumn {
     /// A column without any map.
-    pub const EMPTY: Self = Self { peak: None, cells: None, computed: 0.0 };
+    pub const EMPTY: Self = Self { peak: None, cells: None, between: false, computed: 0.0 };
 }
 
 /// The maps computed so far.
