@@ -106,15 +106,16 @@ pub fn hud_data(view: &View<'_>, fps: usize) -> HudData {
     ));
     rows.push(row(
         "draws",
-        format!("{}x  {}", speed_text(p.speed), view.adapter),
+        format!("{:4.2}x  {}", p.speed, short_adapter(view.adapter)),
         false,
         "Speed, and the adapter that draws the window",
     ));
     HudData { rows }
 }
 
-fn speed_text(speed: f64) -> String {
-    format!("{speed:4.2}")
+/// An adapter's name without what its driver adds in brackets.
+fn short_adapter(name: &str) -> &str {
+    name.split(" (").next().unwrap_or(name)
 }
 
 fn queue_text(view: &View<'_>) -> String {
@@ -131,5 +132,16 @@ fn queue_text(view: &View<'_>) -> String {
 pub fn legend_ui(ui: &mut Ui, view: &View<'_>) {
     if let Some(data) = legend_of(&overlay_params(view), legend_facts(view)) {
         show_legend(ui, ui.max_rect().right_top() + egui::vec2(-8.0, 8.0), &data);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_adapters_name_is_cut_before_the_drivers_words() {
+        assert_eq!(short_adapter("llvmpipe (LLVM 15.0.6, 256 bits) (vulkan, Mesa)"), "llvmpipe");
+        assert_eq!(short_adapter("NVIDIA H200"), "NVIDIA H200");
     }
 }
