@@ -1,5 +1,7 @@
 //! The legend: what the colours stand for, with the numbers, and every choice by its name.
 
+use std::sync::Arc;
+
 use egui::{Align2, Color32, FontId, Rect, Sense, Ui, pos2, vec2};
 
 use super::{CARE, GROUND, LABEL, VALUE};
@@ -75,50 +77,62 @@ fn scale_line(scale: ScaleMode, legend: &Legend, facts: LegendFacts) -> String {
     }
 }
 
-/// Width of the legend in points.
-pub const LEGEND_WIDTH: f32 = 190.0;
+/// Width of the legend in points: narrow enough for the margin beside a picture of 16:9 in the
+/// window's usual layout.
+pub const LEGEND_WIDTH: f32 = 160.0;
+const MARGIN: f32 = 9.0;
+const BAR_HEIGHT: f32 = 84.0;
+const BAR_TOP: f32 = 30.0;
+
+/// The legend's lines, wrapped to its width.
+fn text_of(ui: &Ui, data: &LegendData) -> Vec<Arc<egui::Galley>> {
+    let width = LEGEND_WIDTH - 2.0 * MARGIN;
+    data.lines
+        .iter()
+        .enumerate()
+        .map(|(i, line)| {
+            let color = if i == 0 && data.legend.badge.is_some() { CARE } else { LABEL };
+            ui.painter().layout(line.clone(), FontId::proportional(11.0), color, width)
+        })
+        .collect()
+}
 
 /// Height of the legend in points.
-pub fn legend_height(data: &LegendData) -> f32 {
-    30.0 + 96.0 + data.lines.len() as f32 * 15.0 + 14.0
+pub fn legend_height(ui: &Ui, data: &LegendData) -> f32 {
+    let text: f32 = text_of(ui, data).iter().map(|g| g.size().y + 2.0).sum();
+    BAR_TOP + BAR_HEIGHT + 10.0 + text + MARGIN
 }
 
 /// Draws the legend with its upper right corner at `corner`.
 pub fn show_legend(ui: &Ui, corner: egui::Pos2, data: &LegendData) -> Rect {
-    let size = vec2(LEGEND_WIDTH, legend_height(data));
+    let size = vec2(LEGEND_WIDTH, legend_height(ui, data));
     let rect = Rect::from_min_size(pos2(corner.x - size.x, corner.y), size);
     let painter = ui.painter_at(rect);
     painter.rect_filled(rect, 4.0, GROUND);
-    let small = FontId::proportional(11.0);
-    let left = rect.left() + 10.0;
+    let left = rect.left() + MARGIN;
     let title = format!("{} ({})", data.legend.title, data.legend.unit);
-    painter.text(
-        pos2(left, rect.top() + 8.0),
-        Align2::LEFT_TOP,
-        title,
-        FontId::proportional(12.5),
-        VALUE,
-    );
-    let bar = Rect::from_min_size(pos2(left, rect.top() + 32.0), vec2(26.0, 90.0));
+    let font = FontId::proportional(12.0);
+    painter.text(pos2(left, rect.top() + 7.0), Align2::LEFT_TOP, title, font, VALUE);
+    let bar = Rect::from_min_size(pos2(left, rect.top() + BAR_TOP), vec2(24.0, BAR_HEIGHT));
     draw_bar(&painter, bar, data);
     let y_of = |place: f32| bar.bottom() - place * bar.height();
     for tick in &data.legend.ticks {
         let y = y_of(tick.at);
         painter.hline(bar.right()..=bar.right() + 4.0, y, egui::Stroke::new(1.0, LABEL));
-        let font = FontId::monospace(11.5);
+        let font = FontId::monospace(11.0);
         painter.text(pos2(bar.right() + 7.0, y), Align2::LEFT_CENTER, &tick.label, font, VALUE);
     }
     if let Some((place, cosine)) = data.threshold {
         let y = y_of(place);
         painter.hline(bar.x_range().expand(3.0), y, egui::Stroke::new(2.0, Color32::WHITE));
-        let text = format!("threshold {cosine:+.2}");
-        let at = pos2(bar.right() + 54.0, y);
-        painter.text(at, Align2::LEFT_CENTER, text, small.clone(), LABEL);
+        let (at, font) = (pos2(rect.right() - MARGIN, y), FontId::monospace(11.0));
+        painter.text(at, Align2::RIGHT_CENTER, format!("cut {cosine:+.2}"), font, LABEL);
     }
-    for (i, line) in data.lines.iter().enumerate() {
-        let at = pos2(left, bar.bottom() + 12.0 + i as f32 * 15.0);
-        let color = if i == 0 && data.legend.badge.is_some() { CARE } else { LABEL };
-        painter.text(at, Align2::LEFT_TOP, line, small.clone(), color);
+    let mut y = bar.bottom() + 10.0;
+    for line in text_of(ui, data) {
+        let height = line.size().y + 2.0;
+        painter.galley(pos2(left, y), line, LABEL);
+        y += height;
     }
     let response = ui.interact(rect, ui.scope_id().with("legend"), Sense::hover());
     response.widget_info(|| {

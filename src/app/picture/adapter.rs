@@ -103,12 +103,10 @@ impl PictureView {
             .filter(|_| view.settings.look.legend);
         // Text as large as on a window of 720 points height.
         let scale = (size[1] as f32 / 720.0).max(0.5);
-        // A legend that would cover the picture explains nothing.
-        let legend = legend.filter(|l| {
-            2.0 * hud::LEGEND_WIDTH * scale < size[0] as f32
-                && 1.4 * hud::legend_height(l) * scale < size[1] as f32
+        // A legend that would cover the picture explains nothing; its height is near 220 points.
+        let legend = legend.filter(|_| {
+            2.0 * hud::LEGEND_WIDTH * scale < size[0] as f32 && 300.0 * scale < size[1] as f32
         });
-        let shown = overlay::View::fit(size.map(|v| v as f32), aspect);
         let shown = overlay::View { pixels_per_point: scale, ..shown };
         let on_device = self.render_state.as_ref().and_then(|state| {
             Some((state, super::paint::draw_once(state, frame, &params, &shown, size)?))

@@ -122,6 +122,8 @@ pub struct PictureView {
     view: View,
     /// Place of the region on the screen in the last frame, on physical pixels.
     region: Rect,
+    /// The margin beside it that the legend has for itself.
+    legend_column: Option<Rect>,
     spectrum: BigSpectrum,
     volume: Steps,
     steps: Steps,
@@ -139,6 +141,7 @@ impl PictureView {
             brush: Brush::new(render_state),
             view: View::fit([1.0; 2], 16.0 / 9.0),
             region: Rect::ZERO,
+            legend_column: None,
             spectrum: BigSpectrum::default(),
             volume: Steps::default(),
             steps: Steps::default(),
@@ -251,6 +254,15 @@ impl PictureView {
     fn set_region(&mut self, ui: &Ui, body: Rect, data: &PictureData<'_>) {
         let scale = ui.pixels_per_point();
         let snap = |v: f32| (v * scale).round() / scale;
+        let column = hud::LEGEND_WIDTH + 12.0;
+        let spare = match &data.stage {
+            Stage::Frame(f) => body.width() - body.height() * f.picture.display_aspect(),
+            _ => 0.0,
+        };
+        // The picture moves aside where that costs it nothing; magnified it has all the room.
+        let aside = data.legend.is_some() && spare >= column && self.view.zoom == 1.0;
+        self.legend_column = aside.then(|| body.with_min_x(body.right() - column));
+        let body = if aside { body.with_max_x(body.right() - column) } else { body };
         self.region = Rect::from_min_max(
             pos2(snap(body.left()), snap(body.top())),
             pos2(snap(body.right()), snap(body.bottom())),
@@ -398,9 +410,11 @@ impl PictureView {
         }
         if let Some(legend) = data.legend
             && area.width() > 2.0 * hud::LEGEND_WIDTH
-            && area.height() > hud::legend_height(legend) + 16.0
+            && area.height() > hud::legend_height(ui, legend) + 16.0
         {
-            hud::show_legend(ui, pos2(area.right() - 8.0, area.top() + 8.0), legend);
+            // In the margin kept for it, or over the picture's corner.
+            let right = self.legend_column.unwrap_or(area).right();
+            hud::show_legend(ui, pos2(right - 6.0, area.top() + 8.0), legend);
         }
     }
 

@@ -17,6 +17,7 @@ use crate::features::{resize_bicubic, window_plan};
 use crate::infer::{FrameState, LookupPolicy, MapAt, MapStore, SoundTest};
 use crate::media::{FrameReader, FrameReaderOptions, MediaSource, PresentationIndex, SoundTrack};
 use crate::overlay::ScaleMode;
+use crate::player::PlayState;
 use crate::units::{FrameIndex, MediaTime, PlanarPicture, RgbPicture};
 
 /// Frames looked at in one column when there are more.
@@ -210,6 +211,15 @@ fn sound_note(view: &View<'_>) -> String {
 impl Timeline {
     /// Draws the timeline of the open clip into the free space.
     pub fn ui(&mut self, ui: &mut Ui, view: &View<'_>, out: &mut CommandSender) {
+        if !view.has_clip() {
+            // A ruler of nothing would be a number without meaning.
+            let text = match view.presentation.state {
+                PlayState::Opening => "opening…",
+                _ => "no clip is open",
+            };
+            ui.centered_and_justified(|ui| ui.weak(text));
+            return;
+        }
         let clip = view.index.map(|i| Arc::as_ptr(i) as usize);
         if self.shown.clip != clip {
             self.shown.clip = clip;
@@ -233,7 +243,7 @@ impl Timeline {
         let data = TimelineData {
             duration: p.duration,
             now: p.now,
-            playing: p.state == crate::player::PlayState::Playing,
+            playing: p.state == PlayState::Playing,
             ab: AbLoop { a: p.loops.a, b: p.loops.b },
             sound: lane.as_ref(),
             sound_note: &note,

@@ -74,7 +74,7 @@ impl LaneKind {
             Self::Window => (16.0, 0.0),
             Self::Peak => (18.0, 0.8),
             Self::Strip => (22.0, 1.4),
-            Self::Computed => (12.0, 0.0),
+            Self::Computed => (14.0, 0.0),
         }
     }
 }

@@ -187,7 +187,9 @@ impl Timeline {
         data: &TimelineData<'_>,
         wish: &mut dyn FnMut(TimelineWish),
     ) {
-        let area = ui.available_rect_before_wrap();
+        let all = ui.available_rect_before_wrap();
+        // A little air below the last lane.
+        let area = all.with_max_y(all.bottom() - 4.0);
         if area.width() < NAMES_WIDTH + 40.0 || area.height() < RULER_HEIGHT {
             return;
         }
@@ -204,7 +206,7 @@ impl Timeline {
             self.axis.follow(data.now.as_secs_f64());
         }
 
-        let response = ui.allocate_rect(area, Sense::click());
+        let response = ui.allocate_rect(all, Sense::click());
         response.widget_info(|| {
             let mut info = egui::WidgetInfo::slider(true, data.now.as_secs_f64(), "Timeline");
             info.enabled = ui.is_enabled();
