@@ -259,8 +259,9 @@ impl PictureView {
             Stage::Frame(f) => body.width() - body.height() * f.picture.display_aspect(),
             _ => 0.0,
         };
-        // The picture moves aside where that costs it nothing; magnified it has all the room.
-        let aside = data.legend.is_some() && spare >= column && self.view.zoom == 1.0;
+        // The picture moves aside where that costs it nothing. At any zoom: a region that changed
+        // with the first notch of the wheel would move what is under the cursor.
+        let aside = data.legend.is_some() && spare >= column;
         self.legend_column = aside.then(|| body.with_min_x(body.right() - column));
         let body = if aside { body.with_max_x(body.right() - column) } else { body };
         self.region = Rect::from_min_max(
