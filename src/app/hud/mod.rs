@@ -120,6 +120,17 @@ pub fn show_hud(ui: &Ui, area: Rect, data: &HudData) {
     }
 }
 
+/// A short note in the picture's upper left corner; `care` for what must not be overlooked.
+pub fn note_badge(ui: &Ui, at: egui::Pos2, text: &str, care: bool) -> Rect {
+    show_badge(ui, at, Align2::LEFT_TOP, text, if care { CARE } else { GROUND })
+}
+
+/// The banner of a sound test, centred below `at`.
+pub fn test_badge(ui: &Ui, at: egui::Pos2, test: &str) -> Rect {
+    let text = format!("Sound test: the model hears {test}");
+    show_badge(ui, at, Align2::CENTER_TOP, &text, Color32::from_rgb(0xe0, 0x2f, 0x2f))
+}
+
 /// A badge of one line; gives back its place. `align` says which corner `at` is.
 pub fn show_badge(ui: &Ui, at: egui::Pos2, align: Align2, text: &str, ground: Color32) -> Rect {
     let painter = ui.painter();

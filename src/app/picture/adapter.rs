@@ -107,7 +107,8 @@ impl PictureView {
         let legend = legend.filter(|_| {
             2.0 * hud::LEGEND_WIDTH * scale < size[0] as f32 && 300.0 * scale < size[1] as f32
         });
-        let shown = overlay::View { pixels_per_point: scale, ..shown };
+        let fitted = overlay::View::fit(size.map(|v| v as f32), aspect);
+        let shown = overlay::View { pixels_per_point: scale, ..fitted };
         let on_device = self.render_state.as_ref().and_then(|state| {
             Some((state, super::paint::draw_once(state, frame, &params, &shown, size)?))
         });
@@ -118,15 +119,21 @@ impl PictureView {
             let size = [drawn.width as usize, drawn.height as usize];
             return Some(ColorImage::from_rgba_unmultiplied(size, &drawn.data));
         };
-        let Some(legend) = legend else { return Some(drawn) };
+        if !with_overlay {
+            return Some(drawn);
+        }
+        let badges = badges(view, &params);
         let words = render_offscreen(state, size, scale, true, |ui| {
-            let corner = ui.max_rect().right_top() + egui::vec2(-8.0, 8.0);
-            hud::show_legend(ui, corner, &legend);
+            let area = ui.max_rect().shrink(8.0);
+            if let Some(legend) = &legend {
+                hud::show_legend(ui, area.right_top(), legend);
+            }
+            let mut at = area.left_top();
+            for (text, care) in &badges {
+                at.y = hud::note_badge(ui, at, text, *care).bottom() + 4.0;
+            }
             if *view.sound_test != SoundTest::None {
-                let at = ui.max_rect().center_top() + egui::vec2(0.0, 8.0);
-                let text = format!("Sound test: the model hears {}", view.sound_test.label());
-                let red = egui::Color32::from_rgb(0xe0, 0x2f, 0x2f);
-                hud::show_badge(ui, at, egui::Align2::CENTER_TOP, &text, red);
+                hud::test_badge(ui, area.center_top(), &view.sound_test.label());
             }
         })?;
         Some(over(drawn, &words))

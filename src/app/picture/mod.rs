@@ -16,7 +16,7 @@ mod wheel;
 
 use std::collections::VecDeque;
 
-use egui::{Align2, Color32, CursorIcon, PointerButton, Pos2, Rect, Sense, Stroke, Ui, pos2, vec2};
+use egui::{Color32, CursorIcon, PointerButton, Pos2, Rect, Sense, Stroke, Ui, pos2, vec2};
 
 pub use offscreen::render_offscreen;
 pub use params::{overlay_params, with_map};
@@ -394,20 +394,15 @@ impl PictureView {
         if !matches!(data.stage, Stage::Frame(_) | Stage::Sound(_)) {
             return;
         }
-        let ground = hud::GROUND;
         for (text, care) in data.badges {
-            let color = if *care { Color32::from_rgb(0xf0, 0xb4, 0x4a) } else { ground };
-            let rect = hud::show_badge(ui, left_top, Align2::LEFT_TOP, text, color);
-            left_top.y = rect.bottom() + 4.0;
+            left_top.y = hud::note_badge(ui, left_top, text, *care).bottom() + 4.0;
         }
         if !self.view.is_fit() && matches!(data.stage, Stage::Frame(_)) {
             let text = format!("zoom {:.2}x", self.view.zoom);
-            hud::show_badge(ui, left_top, Align2::LEFT_TOP, &text, ground);
+            hud::note_badge(ui, left_top, &text, false);
         }
         if let Some(test) = data.sound_test {
-            let text = format!("Sound test: the model hears {test}");
-            let at = pos2(area.center().x, area.top() + 8.0);
-            hud::show_badge(ui, at, Align2::CENTER_TOP, &text, Color32::from_rgb(0xe0, 0x2f, 0x2f));
+            hud::test_badge(ui, pos2(area.center().x, area.top() + 8.0), test);
         }
         if let Some(legend) = data.legend
             && area.width() > 2.0 * hud::LEGEND_WIDTH
