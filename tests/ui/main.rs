@@ -1,6 +1,9 @@
 //! The window, tested by what a person sees.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod drawn;
 mod harness;
+mod picture;
+mod timeline;
 mod whole;
 mod window;
