@@ -475,11 +475,4 @@ mod tests {
         assert_eq!(taken, all);
         assert!(candidates(DeviceChoice::Gpu(Some(1)), &all).is_err());
     }
-
-    #[test]
-    fn the_burn_and_window_wgpu_are_the_same_crate() {
-        fn same<T>(_: Option<T>, _: Option<T>) {}
-        same(None::<burn::tensor::wgpu::wgpu::Device>, None::<eframe::wgpu::Device>);
-        same(None::<wgpu::Device>, None::<eframe::wgpu::Device>);
-    }
 }

@@ -292,6 +292,13 @@ fn broken_twins_miss_the_tolerance_that_the_right_path_keeps() {
     assert!(distance(twin(eps, input(1), sound())) > COSINE);
 }
 
+#[test]
+fn burn_and_the_window_share_one_wgpu() {
+    fn same<T>(_: Option<T>, _: Option<T>) {}
+    same(None::<burn::tensor::wgpu::wgpu::Device>, None::<eframe::wgpu::Device>);
+    same(None::<wgpu::Device>, None::<eframe::wgpu::Device>);
+}
+
 /// The smallest network that still has every kind of layer, on a real wgpu adapter (or a
 /// software one): the GPU path exists and agrees with the CPU's.
 #[test]
