@@ -11,6 +11,14 @@ const CELLS: u32 = 128u;
 const BORDER: u32 = 256u;
 const OUTLINE_ONLY: u32 = 512u;
 
+// Fixed when a pipeline is made, so that what is off costs nothing: software adapters run both
+// sides of a branch. Interpolation: 0 cells, 1 bilinear, 2 bicubic.
+override MODE: u32 = 1u;
+// Threshold, contours or lines between the cells.
+override LINES: bool = true;
+// The metric's mask.
+override MASKED: bool = true;
+
 const SLOT_SIDE: i32 = 28;
 const MASK_SLOT: u32 = 3u;
 // Slopes below this, per target pixel, have no line.
@@ -34,28 +42,33 @@ fn cubic(d: f32) -> vec2<f32> {
     return vec2<f32>(w, sgn * ((3.0 * a * x - 10.0 * a) * x + 8.0 * a));
 }
 
-// Value and slopes per cell at cell coordinates `s`. `mode`: 0 cells, 1 bilinear, 2 bicubic.
-fn map_at(slot: u32, side: u32, mode: u32, s: vec2<f32>) -> vec3<f32> {
-    let last = i32(side) - 1;
-    let lastf = f32(last);
-    if mode == 0u {
-        let i = vec2<i32>(clamp(floor(s + 0.5), vec2<f32>(0.0), vec2<f32>(lastf)));
-        return vec3<f32>(cell_at(slot, i.x, i.y), 0.0, 0.0);
+// Straight lines between four cells: value and slopes per cell at cell coordinates `s`.
+fn bilinear_at(slot: u32, side: u32, s: vec2<f32>) -> vec3<f32> {
+    let lastf = f32(side) - 1.0;
+    let c = clamp(s, vec2<f32>(0.0), vec2<f32>(lastf));
+    let i = min(floor(c), vec2<f32>(lastf - 1.0));
+    let t = c - i;
+    let k = vec2<i32>(i);
+    let a = cell_at(slot, k.x, k.y);
+    let b = cell_at(slot, k.x + 1, k.y);
+    let e = cell_at(slot, k.x, k.y + 1);
+    let f = cell_at(slot, k.x + 1, k.y + 1);
+    let above = (1.0 - t.x) * a + t.x * b;
+    let below = (1.0 - t.x) * e + t.x * f;
+    let inner = select(vec2<f32>(0.0), vec2<f32>(1.0), (s > vec2<f32>(0.0)) & (s < vec2<f32>(lastf)));
+    let dx = (1.0 - t.y) * (b - a) + t.y * (f - e);
+    return vec3<f32>((1.0 - t.y) * above + t.y * below, inner.x * dx, inner.y * (below - above));
+}
+
+// The same with the interpolation of the pipeline.
+fn map_at(slot: u32, side: u32, s: vec2<f32>) -> vec3<f32> {
+    if MODE == 1u {
+        return bilinear_at(slot, side, s);
     }
-    if mode == 1u {
-        let c = clamp(s, vec2<f32>(0.0), vec2<f32>(lastf));
-        let i = min(floor(c), vec2<f32>(lastf - 1.0));
-        let t = c - i;
-        let k = vec2<i32>(i);
-        let a = cell_at(slot, k.x, k.y);
-        let b = cell_at(slot, k.x + 1, k.y);
-        let e = cell_at(slot, k.x, k.y + 1);
-        let f = cell_at(slot, k.x + 1, k.y + 1);
-        let above = (1.0 - t.x) * a + t.x * b;
-        let below = (1.0 - t.x) * e + t.x * f;
-        let inner = select(vec2<f32>(0.0), vec2<f32>(1.0), (s > vec2<f32>(0.0)) & (s < vec2<f32>(lastf)));
-        let dx = (1.0 - t.y) * (b - a) + t.y * (f - e);
-        return vec3<f32>((1.0 - t.y) * above + t.y * below, inner.x * dx, inner.y * (below - above));
+    let last = i32(side) - 1;
+    if MODE == 0u {
+        let i = vec2<i32>(clamp(floor(s + 0.5), vec2<f32>(0.0), vec2<f32>(f32(last))));
+        return vec3<f32>(cell_at(slot, i.x, i.y), 0.0, 0.0);
     }
     let f = floor(s);
     let t = s - f;
@@ -120,8 +133,7 @@ fn stripe(at: f32, period: f32) -> f32 {
     return abs(phase - floor(phase) - 0.5) * period;
 }
 
-fn heat_over(p: u32, base: vec3<f32>, px: vec2<f32>, uv: vec2<f32>) -> vec3<f32> {
-    let panel = frame.panels[p];
+fn heat_over(panel: Panel, base: vec3<f32>, px: vec2<f32>, uv: vec2<f32>) -> vec3<f32> {
     let flags = panel.kind.z;
     let point = frame.origin.z;
     let line = frame.width.z * point;
@@ -129,10 +141,9 @@ fn heat_over(p: u32, base: vec3<f32>, px: vec2<f32>, uv: vec2<f32>) -> vec3<f32>
 
     if (flags & MAP) != 0u {
         let side = panel.kind.x;
-        let mode = panel.kind.y;
         let slot = panel.kind.w;
         let s = uv * panel.cell.x + panel.cell.y;
-        let m = map_at(slot, side, mode, s);
+        let m = map_at(slot, side, s);
         let per_cell = 1.0 / (panel.cell.x * panel.to_uv.xz);
         let slope = m.yz / per_cell;
         let steep = length(slope);
@@ -157,9 +168,9 @@ fn heat_over(p: u32, base: vec3<f32>, px: vec2<f32>, uv: vec2<f32>) -> vec3<f32>
         }
 
         var threshold_distance = FAR;
-        if (flags & THRESHOLD) != 0u {
+        if LINES && (flags & THRESHOLD) != 0u {
             let above = m.x - panel.lines.x;
-            if mode == 0u {
+            if MODE == 0u {
                 a *= select(0.0, 1.0, above >= 0.0);
                 threshold_distance = band_edge(slot, side, s, panel.lines.x, FLAT, per_cell);
             } else {
@@ -169,8 +180,8 @@ fn heat_over(p: u32, base: vec3<f32>, px: vec2<f32>, uv: vec2<f32>) -> vec3<f32>
         }
         rgb += (colour - rgb) * a;
 
-        if (flags & MASK) != 0u {
-            let n = map_at(MASK_SLOT, 7u, 1u, uv * panel.cell.z + panel.cell.w);
+        if MASKED && (flags & MASK) != 0u {
+            let n = bilinear_at(MASK_SLOT, 7u, uv * panel.cell.z + panel.cell.w);
             let per_mask_cell = 1.0 / (panel.cell.z * panel.to_uv.xz);
             let mask_steep = max(length(n.yz / per_mask_cell), FLAT);
             let depth = (n.x - panel.lines.w) / mask_steep;
@@ -182,10 +193,10 @@ fn heat_over(p: u32, base: vec3<f32>, px: vec2<f32>, uv: vec2<f32>) -> vec3<f32>
             rgb += (1.0 - rgb) * covered(0.75 * line, edge);
         }
 
-        if (flags & CONTOURS) != 0u {
+        if LINES && (flags & CONTOURS) != 0u {
             let step = panel.lines.z;
             var d = FAR;
-            if mode == 0u {
+            if MODE == 0u {
                 d = band_edge(slot, side, s, panel.lines.y, 1.0 / step, per_cell);
             } else if steep > FLAT {
                 let k = clamp(floor((m.x - panel.lines.y) / step + 0.5), 1.0, f32(frame.count.y));
@@ -195,7 +206,7 @@ fn heat_over(p: u32, base: vec3<f32>, px: vec2<f32>, uv: vec2<f32>) -> vec3<f32>
             rgb += (1.0 - rgb) * (covered(0.35 * line, d) * 0.75);
         }
 
-        if (flags & CELLS) != 0u {
+        if LINES && (flags & CELLS) != 0u {
             let c = clamp(s, vec2<f32>(0.0), vec2<f32>(f32(side) - 1.0));
             let to_edge = (0.5 - abs(c - floor(c + 0.5))) * per_cell;
             let d = min(to_edge.x, to_edge.y);
@@ -203,7 +214,7 @@ fn heat_over(p: u32, base: vec3<f32>, px: vec2<f32>, uv: vec2<f32>) -> vec3<f32>
             rgb += (1.0 - rgb) * (covered(0.5 * line, d) * frame.strength.w);
         }
 
-        if threshold_distance < FAR {
+        if LINES && threshold_distance < FAR {
             // Dashes run along the axis that the line follows more closely.
             let along = select(px.y, px.x, abs(slope.y) >= abs(slope.x));
             let dash = covered(frame.more.x * point, stripe(along, frame.width.x * point));
@@ -225,10 +236,11 @@ fn heat_over(p: u32, base: vec3<f32>, px: vec2<f32>, uv: vec2<f32>) -> vec3<f32>
 fn fs_heatmap(@builtin(position) at: vec4<f32>) -> @location(0) vec4<f32> {
     let px = at.xy - frame.origin.xy;
     let p = panel_at(px);
-    let uv = uv_at(frame.panels[min(p, 2u)].to_uv, px);
-    var rgb = picture_colour(p, uv);
+    let panel = panel_of(p);
+    let uv = uv_at(panel.to_uv, px);
+    var rgb = picture_colour(panel, p, uv);
     if p < 3u && is_inside(uv) {
-        rgb = heat_over(p, rgb, px, uv);
+        rgb = heat_over(panel, rgb, px, uv);
     }
     return for_target(rgb);
 }

@@ -26,6 +26,8 @@ struct Frame {
 }
 
 const PICTURE: u32 = 1u;
+// Fixed when a pipeline is made: software adapters gather what is indexed by a variable.
+override ONE_PANEL: bool = false;
 const MAX_TAPS: f32 = 16.0;
 
 @group(0) @binding(0) var<uniform> frame: Frame;
@@ -42,6 +44,11 @@ fn vs_main(@builtin(vertex_index) i: u32) -> @builtin(position) vec4<f32> {
 
 // Index of the panel under `px`, 3 when none is.
 fn panel_at(px: vec2<f32>) -> u32 {
+    if ONE_PANEL {
+        let c = frame.panels[0].clip;
+        let within = px.x >= c.x && px.y >= c.y && px.x < c.z && px.y < c.w;
+        return select(3u, 0u, within);
+    }
     for (var i = 0u; i < frame.count.x; i++) {
         let c = frame.panels[i].clip;
         if px.x >= c.x && px.y >= c.y && px.x < c.z && px.y < c.w {
@@ -49,6 +56,14 @@ fn panel_at(px: vec2<f32>) -> u32 {
         }
     }
     return 3u;
+}
+
+// The panel with index `p`, or any where there is none.
+fn panel_of(p: u32) -> Panel {
+    if ONE_PANEL {
+        return frame.panels[0];
+    }
+    return frame.panels[min(p, 2u)];
 }
 
 fn uv_at(to_uv: vec4<f32>, px: vec2<f32>) -> vec2<f32> {
@@ -97,20 +112,21 @@ fn for_target(c: vec3<f32>) -> vec4<f32> {
 }
 
 // The picture alone, or the colour around it.
-fn picture_colour(p: u32, uv: vec2<f32>) -> vec3<f32> {
+fn picture_colour(panel: Panel, p: u32, uv: vec2<f32>) -> vec3<f32> {
     if p == 3u || !is_inside(uv) {
         return frame.background.rgb;
     }
-    if (frame.panels[p].kind.z & PICTURE) == 0u {
+    if (panel.kind.z & PICTURE) == 0u {
         return vec3<f32>(0.0);
     }
-    return picture_at(frame.panels[p].to_uv, uv);
+    return picture_at(panel.to_uv, uv);
 }
 
 @fragment
 fn fs_picture(@builtin(position) at: vec4<f32>) -> @location(0) vec4<f32> {
     let px = at.xy - frame.origin.xy;
     let p = panel_at(px);
-    let uv = uv_at(frame.panels[min(p, 2u)].to_uv, px);
-    return for_target(picture_colour(p, uv));
+    let panel = panel_of(p);
+    let uv = uv_at(panel.to_uv, px);
+    return for_target(picture_colour(panel, p, uv));
 }

@@ -17,6 +17,12 @@ const PLANAR: u32 = 0u;
 const SEMI_PLANAR: u32 = 1u;
 const GRAY: u32 = 2u;
 const RGBA: u32 = 3u;
+// Fixed when a pipeline is made: `Yuv.kind.x`, whether it is high dynamic range, and whether
+// there is a background to show through.
+override LAYOUT: u32 = 0u;
+override HDR: bool = false;
+override BEHIND: bool = false;
+
 const CURVE_LEN: i32 = 1024;
 
 @group(0) @binding(0) var<uniform> yuv: Yuv;
@@ -34,7 +40,7 @@ fn vs_main(@builtin(vertex_index) i: u32) -> @builtin(position) vec4<f32> {
 
 fn chroma_sample(x: i32, y: i32) -> vec2<f32> {
     let at = vec2<i32>(x, y);
-    if yuv.kind.x == SEMI_PLANAR {
+    if LAYOUT == SEMI_PLANAR {
         return vec2<f32>(textureLoad(plane1, at, 0).rg);
     }
     return vec2<f32>(f32(textureLoad(plane1, at, 0).r), f32(textureLoad(plane2, at, 0).r));
@@ -105,12 +111,12 @@ fn fs_yuv(@builtin(position) at: vec4<f32>) -> @location(0) vec4<f32> {
     let first = vec4<f32>(textureLoad(plane0, coded, 0));
     var samples = vec4<f32>(first.x, 0.0, 0.0, 1.0);
     var opaque = 1.0;
-    if yuv.kind.x == RGBA {
+    if LAYOUT == RGBA {
         samples = vec4<f32>(first.xyz, 1.0);
         opaque = first.w * yuv.alpha.x;
-    } else if yuv.kind.x != GRAY {
+    } else if LAYOUT != GRAY {
         samples = vec4<f32>(first.x, chroma_at(coded), 1.0);
-        if yuv.kind.w == 1u {
+        if BEHIND {
             opaque = f32(textureLoad(plane3, coded, 0).r) * yuv.alpha.x;
         }
     }
@@ -119,10 +125,10 @@ fn fs_yuv(@builtin(position) at: vec4<f32>) -> @location(0) vec4<f32> {
         vec3<f32>(0.0),
         vec3<f32>(1.0),
     );
-    if yuv.kind.z != 0u {
+    if HDR {
         c = tone_mapped(c);
     }
-    if yuv.kind.w == 1u && yuv.kind.y != 0u {
+    if BEHIND {
         let square = vec2<i32>(coded / i32(yuv.alpha.y));
         let is_light = ((square.x + square.y) & 1) == 0;
         var behind = 0.0;

@@ -11,10 +11,10 @@ mod planes;
 
 pub use headless::{Headless, HeadlessError};
 
-use pipelines::Pipelines;
+use pipelines::{Pipelines, Variant};
 use planes::PlaneStage;
 
-use super::uniforms::{FrameBlock, FrameData, PANELS, SLOT_SIDE, flag};
+use super::uniforms::{FrameBlock, FrameData, PANELS, SLOT_SIDE, flag, interpolation_code};
 use super::{AlphaMode, Colormap, OverlayParams, RgbaPicture, View, yuv};
 use crate::units::{PlanarPicture, RgbPicture};
 
@@ -24,8 +24,8 @@ pub enum Conversion {
     /// The shader: planes go to the GPU as they are.
     #[default]
     Shader,
-    /// The twin on the calling thread, for adapters that are themselves a CPU: the same sums
-    /// then cost a third (`benches/overlay.rs`).
+    /// The twin on all cores, for adapters that are themselves a CPU: the same sums then cost a
+    /// fifth (`benches/overlay.rs`).
     Twin,
 }
 
@@ -43,7 +43,7 @@ pub struct OverlayRenderer {
     picture: wgpu::Texture,
     bind: wgpu::BindGroup,
     has_picture: bool,
-    with_overlay: bool,
+    variant: Variant,
 }
 
 /// Rows of the map texture: three panels and the metric's map.
@@ -84,7 +84,7 @@ impl OverlayRenderer {
             picture,
             bind,
             has_picture: false,
-            with_overlay: false,
+            variant: Variant::PLAIN,
         }
     }
 
@@ -176,9 +176,15 @@ impl OverlayRenderer {
         if !self.has_picture {
             block.count[0] = 0;
         }
-        let drawn = flag::MAP | flag::BORDER;
         let panels = &block.panels[..block.count[0] as usize];
-        self.with_overlay = panels.iter().any(|p| p.kind[2] & drawn != 0);
+        let any = |bits: u32| panels.iter().any(|p| p.kind[2] & bits != 0);
+        self.variant = Variant {
+            map: any(flag::MAP | flag::BORDER).then(|| interpolation_code(params.interpolation)),
+            lines: any(flag::THRESHOLD | flag::CONTOURS | flag::CELLS),
+            mask: any(flag::MASK),
+            one_panel: panels.len() == 1,
+        };
+        self.pipelines.make(&self.device, self.format, self.variant);
         queue.write_buffer(&self.frame, 0, bytemuck::bytes_of(&block));
     }
 
@@ -193,8 +199,8 @@ impl OverlayRenderer {
 
     /// Draws over the whole viewport of `pass`: background, picture, overlay, in one call.
     pub fn paint(&self, pass: &mut wgpu::RenderPass<'_>) {
-        let pipeline =
-            if self.with_overlay { &self.pipelines.heatmap } else { &self.pipelines.picture };
+        // Made by `set_params`; before its first call there is nothing to draw.
+        let Some(pipeline) = self.pipelines.get(self.variant) else { return };
         pass.set_pipeline(pipeline);
         pass.set_bind_group(0, &self.bind, &[]);
         pass.draw(0..3, 0..1);

@@ -8,11 +8,26 @@ use crate::overlay::shaders;
 /// Pipelines that draw picture and overlay.
 pub(super) struct Pipelines {
     pub layout: wgpu::BindGroupLayout,
-    pub picture: wgpu::RenderPipeline,
-    pub heatmap: wgpu::RenderPipeline,
+    module: wgpu::ShaderModule,
+    made: Vec<(Variant, wgpu::RenderPipeline)>,
     /// Whether the colour tables are on the GPU; kept here so that a reload keeps them.
     pub tables_written: bool,
     watch: Watch,
+}
+
+/// What a pipeline is made for: everything else is left out of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Variant {
+    /// Interpolation's code, `None` for the picture alone.
+    pub map: Option<u32>,
+    pub lines: bool,
+    pub mask: bool,
+    pub one_panel: bool,
+}
+
+impl Variant {
+    /// The picture alone.
+    pub(super) const PLAIN: Self = Self { map: None, lines: false, mask: false, one_panel: true };
 }
 
 /// Looks at the files on disk twice a second, in debug builds only.
@@ -53,14 +68,46 @@ impl Pipelines {
         };
         let layout = layout(device, "overlay", &[uniform(), texture, texture, texture]);
         // `heatmap.wgsl` includes `picture.wgsl`: one module holds both entry points.
-        let make = |entry| pipeline(device, "overlay", &layout, text, entry, format);
-        Self {
-            picture: make("fs_picture"),
-            heatmap: make("fs_heatmap"),
-            layout,
-            tables_written: false,
-            watch: Watch::start(),
+        let module = shader_module(device, "overlay", text);
+        let mut all =
+            Self { layout, module, made: Vec::new(), tables_written: false, watch: Watch::start() };
+        // The two that nearly every frame uses; others are made when they are first needed.
+        all.make(device, format, Variant::PLAIN);
+        all.make(device, format, Variant { map: Some(1), ..Variant::PLAIN });
+        all
+    }
+
+    /// Makes sure that a variant is there: some milliseconds the first time.
+    pub(super) fn make(
+        &mut self,
+        device: &wgpu::Device,
+        format: wgpu::TextureFormat,
+        variant: Variant,
+    ) {
+        if self.made.iter().any(|(v, _)| *v == variant) {
+            return;
         }
+        let flag = |on: bool| f64::from(u8::from(on));
+        let panels = ("ONE_PANEL", flag(variant.one_panel));
+        let (entry, constants) = match variant.map {
+            None => ("fs_picture", vec![panels]),
+            Some(mode) => (
+                "fs_heatmap",
+                vec![
+                    panels,
+                    ("MODE", f64::from(mode)),
+                    ("LINES", flag(variant.lines)),
+                    ("MASKED", flag(variant.mask)),
+                ],
+            ),
+        };
+        let made = pipeline(device, &self.layout, &self.module, entry, &constants, format);
+        self.made.push((variant, made));
+    }
+
+    /// A variant that was made.
+    pub(super) fn get(&self, variant: Variant) -> Option<&wgpu::RenderPipeline> {
+        self.made.iter().find(|(v, _)| *v == variant).map(|(_, p)| p)
     }
 
     /// New pipelines when a file changed since the last look and compiles; a file that does not
@@ -122,21 +169,26 @@ pub(super) fn layout(
     })
 }
 
-/// One full-screen triangle with fragment entry point `entry`.
-pub(super) fn pipeline(
-    device: &wgpu::Device,
-    label: &str,
-    layout: &wgpu::BindGroupLayout,
-    text: &str,
-    entry: &str,
-    format: wgpu::TextureFormat,
-) -> wgpu::RenderPipeline {
-    let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+/// A compiled file.
+pub(super) fn shader_module(device: &wgpu::Device, label: &str, text: &str) -> wgpu::ShaderModule {
+    device.create_shader_module(wgpu::ShaderModuleDescriptor {
         label: Some(label),
         source: wgpu::ShaderSource::Wgsl(text.into()),
-    });
+    })
+}
+
+/// One full-screen triangle with fragment entry point `entry` and its overrides.
+pub(super) fn pipeline(
+    device: &wgpu::Device,
+    layout: &wgpu::BindGroupLayout,
+    module: &wgpu::ShaderModule,
+    entry: &str,
+    constants: &[(&str, f64)],
+    format: wgpu::TextureFormat,
+) -> wgpu::RenderPipeline {
+    let options = || wgpu::PipelineCompilationOptions { constants, ..Default::default() };
     let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-        label: Some(label),
+        label: Some(entry),
         bind_group_layouts: &[Some(layout)],
         immediate_size: 0,
     });
@@ -144,19 +196,19 @@ pub(super) fn pipeline(
         label: Some(entry),
         layout: Some(&layout),
         vertex: wgpu::VertexState {
-            module: &module,
+            module,
             entry_point: Some("vs_main"),
             buffers: &[],
-            compilation_options: Default::default(),
+            compilation_options: options(),
         },
         primitive: wgpu::PrimitiveState::default(),
         depth_stencil: None,
         multisample: wgpu::MultisampleState::default(),
         fragment: Some(wgpu::FragmentState {
-            module: &module,
+            module,
             entry_point: Some(entry),
             targets: &[Some(format.into())],
-            compilation_options: Default::default(),
+            compilation_options: options(),
         }),
         multiview_mask: None,
         cache: None,

@@ -1,6 +1,6 @@
 //! Planes on the GPU and the pass of `shaders/yuv.wgsl` that turns them into a picture.
 
-use super::pipelines::{layout, pipeline, uniform};
+use super::pipelines::{layout, pipeline, shader_module, uniform};
 use super::{begin, texture, write};
 use crate::overlay::shaders;
 use crate::overlay::yuv::{
@@ -11,7 +11,9 @@ use crate::units::{PlanarPicture, PlaneLayout, RgbPicture};
 /// The conversion pipeline and the textures of the last picture's planes.
 pub(super) struct PlaneStage {
     layout: wgpu::BindGroupLayout,
-    pipeline: wgpu::RenderPipeline,
+    module: wgpu::ShaderModule,
+    /// By layout, high dynamic range and background, made when first needed.
+    made: Vec<([u32; 3], wgpu::RenderPipeline)>,
     block: wgpu::Buffer,
     curves: wgpu::Texture,
     curves_written: bool,
@@ -77,8 +79,7 @@ impl PlaneStage {
         let layout = layout(device, "yuv", &[uniform(), plane, plane, plane, plane, curve]);
         // Every file is embedded (tested).
         let text = shaders::embedded("yuv.wgsl").unwrap_or_default();
-        let pipeline =
-            pipeline(device, "yuv", &layout, &text, "fs_yuv", wgpu::TextureFormat::Rgba8Unorm);
+        let module = shader_module(device, "yuv", &text);
         let block = device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("yuv"),
             size: size_of::<YuvBlock>() as u64,
@@ -95,7 +96,8 @@ impl PlaneStage {
         );
         Self {
             layout,
-            pipeline,
+            module,
+            made: Vec::new(),
             block,
             curves,
             curves_written: false,
@@ -126,14 +128,30 @@ impl PlaneStage {
         }
         let block = YuvBlock::new(picture, alpha);
         queue.write_buffer(&self.block, 0, bytemuck::bytes_of(&block));
+        let pipeline = self.variant(device, &block);
         let mut encoder = device.create_command_encoder(&Default::default());
         {
             let mut pass = begin(&mut encoder, "yuv", target);
-            pass.set_pipeline(&self.pipeline);
+            pass.set_pipeline(&pipeline);
             pass.set_bind_group(0, self.bind.as_ref(), &[]);
             pass.draw(0..3, 0..1);
         }
         queue.submit([encoder.finish()]);
+    }
+
+    /// The pipeline for a block's layout, transfer and background.
+    fn variant(&mut self, device: &wgpu::Device, block: &YuvBlock) -> wgpu::RenderPipeline {
+        let behind = u32::from(block.kind[3] == 1 && block.kind[1] != 0);
+        let key = [block.kind[0], block.kind[2].min(1), behind];
+        if let Some((_, made)) = self.made.iter().find(|(k, _)| *k == key) {
+            return made.clone();
+        }
+        let [kind, hdr, behind] = key.map(f64::from);
+        let constants = [("LAYOUT", kind), ("HDR", hdr), ("BEHIND", behind)];
+        let format = wgpu::TextureFormat::Rgba8Unorm;
+        let made = pipeline(device, &self.layout, &self.module, "fs_yuv", &constants, format);
+        self.made.push((key, made.clone()));
+        made
     }
 
     /// Textures of the picture's shapes, kept while they stay the same.
