@@ -163,7 +163,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// Logs go to stderr; `FNAC_LOG` takes the usual filter syntax (`debug`, `fnac::player=trace`).
 fn init_log() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("FNAC_LOG").unwrap_or_else(|_| {
-        tracing_subscriber::EnvFilter::new("warn,wgpu_hal=error,wgpu_core=error,naga=error")
+        tracing_subscriber::EnvFilter::new("warn,winit=error,egui_wgpu=error,wgpu_hal=error,wgpu_core=error,naga=error")
     });
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init().ok();
 }
