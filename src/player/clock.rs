@@ -278,7 +278,8 @@ impl Clock {
         Reading {
             time,
             frame: if started { None } else { s.target_frame },
-            running: heard.running && ring.is_open() && !finished,
+            // A pause still plays what the device has taken.
+            running: heard.running && !finished,
             speed: segment.speed,
             finished,
             ..waiting

@@ -200,8 +200,7 @@ impl SoundThread {
         let resting = self.place.as_ref().and_then(|p| p.not_before);
         match resting {
             Some(t) => t.saturating_duration_since(Instant::now()).min(DEVICE_POLL),
-            None if self.shared.clock.read().running => Duration::from_millis(10),
-            None if self.ring.is_some() => Duration::from_millis(20).max(DEVICE_POLL / 4),
+            None if self.shared.clock.read().playing => Duration::from_millis(10),
             None => DEVICE_POLL,
         }
     }
@@ -438,7 +437,7 @@ impl SoundThread {
         let epoch = self.shared.clock.epoch();
         let current = self.place.as_ref().is_some_and(|p| p.epoch == epoch);
         let at = (position + lead).min(ring.written());
-        let media = self.shared.clock.media_at(at).filter(|_| reading.running && current);
+        let media = self.shared.clock.media_at(at).filter(|_| reading.playing && reading.running && current);
         match media {
             Some(media) => {
                 let mut place = Place::new(epoch, media, ring, self.shared.clock.speed());
@@ -500,6 +499,7 @@ impl SoundThread {
             if !e.is_cancelled() {
                 self.shared.note(format!("The sound ends here: {e}"));
             }
+            self.tell_kind();
         }
         true
     }

@@ -1,12 +1,13 @@
 //! The player on real (small) files, with wall time and sound device turned by the test.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use fnac::media::{MediaSource, VideoCodec};
-use fnac::player::{ClockKind, DeviceLoss, PlayState};
+use fnac::player::{ClipOpener, ClockKind, DeviceLoss, PlayState};
 use fnac::units::{FrameIndex, MediaTime};
 
-use super::player_rig::{FPS, Recipe, Rig, ms, number_in};
+use super::player_rig::{FPS, Gate, GatedOpener, Recipe, Rig, ms, number_in};
 
 const STEP: Duration = Duration::from_millis(5);
 
@@ -72,6 +73,60 @@ fn of_many_seeks_in_a_row_only_the_last_is_painted() {
             );
         }
     }
+}
+
+#[test]
+fn a_stale_frame_that_arrives_after_a_seek_is_never_painted() {
+    let gate = Arc::new(Gate::default());
+    let opener: Arc<dyn ClipOpener> = Arc::new(GatedOpener(gate.clone()));
+    let mut rig = Rig::with(Recipe::default(), |o| o.opener = Some(opener));
+    for (first, second) in [(100, 200), (50, 20), (280, 281)] {
+        gate.set(Some(0));
+        rig.player.take_log();
+        rig.player.seek_frame(FrameIndex(first));
+        // The decoder is busy with the first target (a moment to get there)…
+        std::thread::sleep(Duration::from_millis(30));
+        rig.player.tick();
+        rig.player.seek_frame(FrameIndex(second));
+        rig.player.tick();
+        // …delivers it, and nothing else yet.
+        gate.set(Some(1));
+        std::thread::sleep(Duration::from_millis(60));
+        rig.player.tick();
+        gate.set(None);
+        rig.settle();
+        let painted: Vec<u32> = rig.player.take_log().iter().map(|s| s.frame.0).collect();
+        assert_eq!(painted, [second], "asked for {first}, then for {second}");
+    }
+}
+
+#[test]
+fn a_decoder_that_cannot_keep_up_costs_frames_and_never_sound() {
+    let gate = Arc::new(Gate::default());
+    let opener: Arc<dyn ClipOpener> = Arc::new(GatedOpener(gate.clone()));
+    let mut rig = Rig::with(Recipe { gop: 30, ..Recipe::default() }, |o| o.opener = Some(opener));
+    rig.player.play();
+    rig.run(Duration::from_millis(1000), STEP);
+    gate.set(Some(0));
+    rig.player.take_log();
+    for _ in 0..30 {
+        rig.until("there is sound to play", |p| {
+            p.presentation().sound_ahead > Duration::from_millis(150)
+        });
+        rig.device.run(Duration::from_millis(50));
+    }
+    rig.player.tick();
+    let v = rig.player.presentation().clone();
+    assert!(v.now > ms(2300), "the sound went on: {}", v.now);
+    assert_eq!(v.counters.underruns, 0);
+    assert!(v.counters.late > 0 && !v.exact, "the picture says that it is overdue");
+    gate.set(None);
+    rig.settle();
+    let now = rig.now();
+    let due = rig.player.index().unwrap().frame_at(now);
+    assert_eq!(rig.frame(), due, "it catches up");
+    let log = rig.player.take_log();
+    assert!(log.windows(2).all(|w| w[0].frame <= w[1].frame), "never back in time: {log:?}");
 }
 
 #[test]

@@ -1,13 +1,18 @@
 //! A clip that says what it is, and a player on a clock and a device turned by hand.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
 use fnac::audio::{Captured, ManualDevice, OutputChoice, WallClock, WallTime};
 use fnac::media::{
-    AudioCodec, AudioSettings, ClipSettings, ClipWriter, MediaSource, VideoCodec, VideoFrame,
+    AudioCodec, AudioFormat, AudioReader, AudioSettings, CancelToken, Channels, Clip,
+    ClipSettings, ClipWriter, FrameReader, FrameReaderOptions, MediaError, MediaSource,
+    PresentationIndex, VideoCodec, VideoFrame,
 };
-use fnac::player::{PlayState, Player, PlayerOptions};
+use fnac::player::{
+    ClipOpener, OpenedClip, PictureReader, PlayState, Player, PlayerOptions, SoundReader,
+};
 use fnac::units::{FrameIndex, MediaTime, TimeBase};
 
 pub const WIDTH: u32 = 96;
@@ -28,11 +33,14 @@ pub struct Recipe {
     pub gop: u32,
     pub codec: VideoCodec,
     pub sound: bool,
+    /// Width and height in pixels, at least [`WIDTH`] and [`HEIGHT`]; the number stands at the
+    /// upper left.
+    pub size: (u32, u32),
 }
 
 impl Default for Recipe {
     fn default() -> Self {
-        Self { frames: 300, gop: 250, codec: VideoCodec::Auto, sound: true }
+        Self { frames: 300, gop: 250, codec: VideoCodec::Auto, sound: true, size: (WIDTH, HEIGHT) }
     }
 }
 
@@ -49,11 +57,11 @@ pub fn write_clip(path: &Path, r: Recipe) {
             channels: 2,
             codec: AudioCodec::Pcm16,
         }),
-        ..ClipSettings::new(WIDTH, HEIGHT, f64::from(FPS), base)
+        ..ClipSettings::new(r.size.0, r.size.1, f64::from(FPS), base)
     };
     let mut w = ClipWriter::create(path, settings).unwrap();
     for n in 0..r.frames {
-        w.push_video(&picture(n), base.time_from_pts(fnac::units::Pts(i64::from(n)))).unwrap();
+        w.push_video(&picture(n, r.size), base.time_from_pts(fnac::units::Pts(i64::from(n)))).unwrap();
         if r.sound {
             let per_frame = RATE / FPS;
             let sound: Vec<f32> = (n * per_frame..(n + 1) * per_frame)
@@ -75,11 +83,17 @@ fn beep(i: u32) -> f32 {
     ((t * 1000.0 * std::f64::consts::TAU).sin() * 0.5 * edge) as f32
 }
 
-pub fn picture(n: u32) -> Vec<u8> {
+pub fn picture(n: u32, (width, height): (u32, u32)) -> Vec<u8> {
     let flash = n > 0 && n % FPS == 0;
-    let mut rgba = Vec::with_capacity((WIDTH * HEIGHT * 4) as usize);
-    for y in 0..HEIGHT {
-        for x in 0..WIDTH {
+    let mut rgba = Vec::with_capacity((width * height * 4) as usize);
+    for y in 0..height {
+        for x in 0..width {
+            if x >= WIDTH || y >= HEIGHT {
+                // Something that moves, so that decoding costs what it does in earnest.
+                let v = ((x * 3 + n * 5) ^ (y * 2 + n * 3)) as u8 / 2 + 60;
+                rgba.extend_from_slice(&[v, v / 2 + 40, 255 - v, 255]);
+                continue;
+            }
             let bit = (x / BLOCK).min(BITS - 1);
             let on = match y / BLOCK {
                 0 | 1 => n >> bit & 1 == 1,
@@ -245,4 +259,96 @@ pub fn onsets(heard: &[Captured]) -> Vec<WallTime> {
         }
     }
     out
+}
+
+/// Opens files, but lets their frames out only when the test allows it: a decoder of any speed.
+#[derive(Default)]
+pub struct Gate {
+    /// Frames that may still come out; `None` for no limit.
+    permits: Mutex<Option<u32>>,
+    changed: Condvar,
+}
+
+impl Gate {
+    pub fn set(&self, permits: Option<u32>) {
+        *self.permits.lock().unwrap() = permits;
+        self.changed.notify_all();
+    }
+
+    fn pass(&self, cancel: &CancelToken) {
+        let mut permits = self.permits.lock().unwrap();
+        loop {
+            match permits.as_mut() {
+                None => return,
+                Some(0) => {}
+                Some(n) => {
+                    *n -= 1;
+                    return;
+                }
+            }
+            if cancel.is_cancelled() {
+                return;
+            }
+            permits = self.changed.wait_timeout(permits, Duration::from_millis(20)).unwrap().0;
+        }
+    }
+}
+
+pub struct GatedOpener(pub Arc<Gate>);
+
+struct GatedReader {
+    inner: FrameReader,
+    gate: Arc<Gate>,
+    clip: CancelToken,
+}
+
+impl PictureReader for GatedReader {
+    fn next_frame(&mut self) -> Result<Option<VideoFrame>, MediaError> {
+        self.gate.pass(&self.clip);
+        self.inner.next_frame()
+    }
+
+    // Deaf to cancelling on purpose: the frame of a seek that nobody wants any more does come.
+    fn seek(&mut self, frame: FrameIndex) -> Result<Option<VideoFrame>, MediaError> {
+        self.gate.pass(&self.clip);
+        self.inner.seek(frame)
+    }
+
+    fn seek_key(&mut self, frame: FrameIndex) -> Result<Option<VideoFrame>, MediaError> {
+        self.gate.pass(&self.clip);
+        self.inner.seek_key(frame)
+    }
+
+    fn set_cancel(&mut self, _: CancelToken) {}
+}
+
+impl ClipOpener for GatedOpener {
+    fn open(&self, source: &MediaSource, cancel: &CancelToken) -> Result<OpenedClip, MediaError> {
+        let clip = Clip::open(source, cancel)?;
+        let index = clip.index().cloned().unwrap();
+        let reader = self.second_reader(source, &index, cancel)?;
+        Ok(OpenedClip { info: clip.info().clone(), pictures: Some((index, reader)) })
+    }
+
+    fn second_reader(
+        &self,
+        source: &MediaSource,
+        index: &Arc<PresentationIndex>,
+        cancel: &CancelToken,
+    ) -> Result<Box<dyn PictureReader>, MediaError> {
+        let options = FrameReaderOptions::default();
+        let inner = FrameReader::with_index(source, index.clone(), options)?;
+        Ok(Box::new(GatedReader { inner, gate: self.0.clone(), clip: cancel.clone() }))
+    }
+
+    fn open_sound(
+        &self,
+        source: &MediaSource,
+        track: usize,
+        rate: u32,
+        cancel: &CancelToken,
+    ) -> Result<Box<dyn SoundReader>, MediaError> {
+        let format = AudioFormat { rate, channels: Channels::Stereo };
+        Ok(Box::new(AudioReader::open(source, track, format, cancel.clone())?))
+    }
 }
