@@ -2,7 +2,8 @@
 //!
 //! `cargo bench --profile dev --bench player [-- WIDTHxHEIGHT]` writes a clip of 20 s at 30
 //! frames per second with a key frame every 250 frames (the worst usual case) and prints a
-//! table. No sound device is used.
+//! table. `-- soak 600` instead plays, loops, seeks and reopens for that many seconds and prints
+//! the memory held. No sound device is used.
 #![allow(clippy::unwrap_used, clippy::expect_used, dead_code)]
 
 #[path = "../tests/integration/player_rig.rs"]
@@ -47,6 +48,48 @@ fn row(name: &str, mut ms: Vec<f64>) {
     );
 }
 
+/// Resident memory in MiB (Linux).
+fn resident() -> f64 {
+    let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: f64 = text.split(' ').nth(1).and_then(|p| p.parse().ok()).unwrap_or(0.0);
+    pages * 4096.0 / f64::from(1 << 20)
+}
+
+/// Plays, loops, seeks, changes speed and reopens for `secs`, and prints the memory held.
+fn soak(source: &MediaSource, secs: f64) {
+    let mut p = Player::new(PlayerOptions {
+        output: OutputChoice::Null { pace: 1.0 },
+        ..PlayerOptions::default()
+    });
+    p.set_loop_clip(true);
+    p.open(source.clone());
+    println!("| after s | resident MiB | frames held MiB |\n| --- | --- | --- |");
+    let (t0, mut told, mut acts) = (Instant::now(), -1, 0_u64);
+    while t0.elapsed().as_secs_f64() < secs {
+        let wait = p.tick().next_change.unwrap_or(Duration::from_millis(10));
+        std::thread::sleep(wait.min(Duration::from_millis(16)));
+        let now = t0.elapsed().as_secs_f64();
+        if now * 2.0 > acts as f64 {
+            acts += 1;
+            let place = MediaTime::from_millis((acts as i64 * 7919) % 20_000);
+            match acts % 12 {
+                3 => p.set_loop_ab(Some(place), Some(place + MediaTime::from_millis(1500))),
+                6 => p.set_loop_ab(None, None),
+                7 => p.set_speed(0.5 + (acts % 5) as f64 / 2.0),
+                8 => p.step(-3),
+                9 => p.play(),
+                11 if acts % 120 == 11 => p.open(source.clone()),
+                _ => p.seek(place),
+            }
+        }
+        if (now / secs * 10.0) as i64 > told {
+            told = (now / secs * 10.0) as i64;
+            let held = p.presentation().bytes_held as f64 / f64::from(1 << 20);
+            println!("| {now:.0} | {:.0} | {held:.0} |", resident());
+        }
+    }
+}
+
 fn main() {
     let size = std::env::args()
         .find_map(|a| {
@@ -58,6 +101,10 @@ fn main() {
     let path = dir.path().join("clip.mp4");
     write_clip(&path, Recipe { frames: FRAMES, size, sound: false, ..Recipe::default() });
     let source = MediaSource::File(path);
+    let mut args = std::env::args().skip_while(|a| a != "soak");
+    if args.next().is_some() {
+        return soak(&source, args.next().and_then(|a| a.parse().ok()).unwrap_or(600.0));
+    }
     let options = || PlayerOptions {
         output: OutputChoice::Null { pace: 1.0 },
         autoplay: false,

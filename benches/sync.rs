@@ -5,10 +5,11 @@
 //! [`Player::tick`] hands its frame out, less the instant at which its beep is heard.
 //!
 //! **When is a recorded sample heard?** A null sink plays sample n at `T0 + n / rate` of the
-//! machine's clock, without drift, and renders a block (and gives it to the monitor) at the
-//! instant its first sample is played. So the first sample of each chunk of the recording
-//! arrives at its playing time or a little later, never earlier: `T0` is the smallest
-//! `arrival - n / rate` seen so far. The recorder asks for 5 ms, which bounds what is
+//! machine's clock, and renders a block (and gives it to the monitor) at the instant its first
+//! sample is played. So the first sample of each chunk of the recording arrives at its playing
+//! time or a little later: `T0` is the smallest `arrival - n / rate`. It is taken from the
+//! chunks within 5 s of the beep, because the sink rounds each block down to whole
+//! microseconds and so runs some 40 ppm fast. The recorder asks for 5 ms, which bounds what is
 //! unknown: chunks that begin inside a block arrive up to 5 ms early. This is the time at which
 //! the sink plays, the same that the sound server reports to the player as its delay; behind it
 //! a real device would add its converter, the screen its refresh: neither is in the figures.
@@ -22,12 +23,12 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use fnac::audio::{Captured, OutputChoice, WallTime};
+use fnac::audio::{OutputChoice, WallTime};
 use fnac::media::MediaSource;
 use fnac::player::{ClockKind, PlayState, Player, PlayerOptions, Shown};
 use fnac::units::MediaTime;
 
-use player_rig::{FPS, RATE, Recipe, onsets, write_clip};
+use player_rig::{FPS, RATE, Recipe, onset_frames, write_clip};
 
 /// Chunks of the recording: arrival and first sample.
 #[derive(Default)]
@@ -37,16 +38,22 @@ struct Recording {
 }
 
 impl Recording {
-    /// When sample 0 was heard.
-    fn zero(&self) -> WallTime {
-        let of = |(at, n): &(WallTime, usize)| {
-            at.as_nanos() - (*n as f64 * 1e9 / f64::from(RATE)) as i64
-        };
-        WallTime::from_nanos(self.chunks.iter().map(of).min().unwrap_or(0))
+    /// When sample `n` was heard, from the chunks within five seconds of it.
+    fn heard(&self, n: usize) -> WallTime {
+        let near = 5 * RATE as usize;
+        let nanos = |n: usize| (n as f64 * 1e9 / f64::from(RATE)) as i64;
+        let zero = self
+            .chunks
+            .iter()
+            .filter(|(_, first)| first.abs_diff(n) < near)
+            .map(|(at, first)| at.as_nanos() - nanos(*first))
+            .min();
+        WallTime::from_nanos(zero.unwrap_or(0) + nanos(n))
     }
 
     fn beeps(&self) -> Vec<WallTime> {
-        onsets(&[Captured { heard_at: self.zero(), samples: self.samples.clone() }])
+        let left: Vec<f32> = self.samples.iter().step_by(2).copied().collect();
+        onset_frames(&left).into_iter().map(|n| self.heard(n)).collect()
     }
 }
 
@@ -106,6 +113,41 @@ impl Bench {
     }
 }
 
+/// Takes the sound server away and gives it back, and says what the player does.
+fn unplug(mut b: Bench) {
+    fn say(b: &mut Bench, what: &str) {
+        let p = b.player.tick();
+        println!("{what}: {:?} at {}, clock {:?}, device {:?}", p.state, p.now, p.clock, p.device);
+    }
+    let server = |args: &[&str]| {
+        let ok = Command::new(args[0]).args(&args[1..]).status().is_ok_and(|s| s.success());
+        assert!(ok, "{args:?}");
+    };
+    b.player.play();
+    b.run(3.0);
+    say(&mut b, "playing");
+    server(&["pactl", "exit"]);
+    b.run(4.0);
+    say(&mut b, "4 s after the server's end");
+    b.player.play();
+    b.run(2.0);
+    say(&mut b, "2 s after Space");
+    server(&[
+        "pulseaudio",
+        "-n",
+        "--daemonize=yes",
+        "--exit-idle-time=20",
+        "--load=module-native-protocol-unix auth-anonymous=1",
+        "--load=module-null-sink sink_name=rec rate=48000 channels=2 format=s16le",
+    ]);
+    b.run(4.0);
+    say(&mut b, "4 s after the server's return");
+    for n in &b.player.presentation().notes {
+        println!("note: {}", n.text);
+    }
+    server(&["pactl", "exit"]);
+}
+
 fn main() {
     let secs: f64 = std::env::args().find_map(|a| a.parse().ok()).unwrap_or(60.0);
     let dir = tempfile::tempdir().unwrap();
@@ -128,6 +170,9 @@ fn main() {
     let p = b.player.presentation();
     assert_eq!(p.clock, ClockKind::Sound, "no sound device: {:?}", p.notes);
 
+    if std::env::args().any(|a| a == "unplug") {
+        return unplug(b);
+    }
     let mut parts: Vec<(&str, Vec<WallTime>)> = Vec::new();
     b.player.play();
     b.run(secs);

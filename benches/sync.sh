@@ -1,6 +1,7 @@
 #!/bin/sh
 # Measures picture against sound on a PulseAudio null sink of its own, which is recorded.
-# Needs: pulseaudio pulseaudio-utils libasound2-plugins. Usage: benches/sync.sh [SECONDS PER PART]
+# Needs: pulseaudio pulseaudio-utils libasound2-plugins.
+# Usage: benches/sync.sh [SECONDS PER PART]; benches/sync.sh unplug takes the server away and back.
 set -eu
 cd "$(dirname "$0")/.."
 XDG_RUNTIME_DIR=$(mktemp -d)

@@ -79,7 +79,11 @@ fn of_many_seeks_in_a_row_only_the_last_is_painted() {
 fn a_stale_frame_that_arrives_after_a_seek_is_never_painted() {
     let gate = Arc::new(Gate::default());
     let opener: Arc<dyn ClipOpener> = Arc::new(GatedOpener(gate.clone()));
-    let mut rig = Rig::with(Recipe::default(), |o| o.opener = Some(opener));
+    let mut rig = Rig::with(Recipe::default(), |o| {
+        o.opener = Some(opener);
+        // Room for a handful of frames, so that none of the targets is at hand.
+        o.frame_bytes = 60_000;
+    });
     for (first, second) in [(100, 200), (50, 20), (280, 281)] {
         gate.set(Some(0));
         rig.player.take_log();

@@ -241,21 +241,40 @@ impl Rig {
     }
 }
 
-/// Onsets: the first sound after 100 ms of silence.
+/// Beep onsets, see [`onset_frames`], at the wall times at which they are heard.
 pub fn onsets(heard: &[Captured]) -> Vec<WallTime> {
+    let left: Vec<f32> =
+        heard.iter().flat_map(|c| c.samples.iter().step_by(2).copied()).collect();
+    let mut starts = Vec::new();
+    let mut at = 0;
+    for c in heard {
+        starts.push((at, c.heard_at));
+        at += c.samples.len() / 2;
+    }
+    onset_frames(&left)
+        .into_iter()
+        .filter_map(|n| {
+            let block = starts.partition_point(|(first, _)| *first <= n).checked_sub(1)?;
+            let (first, heard_at) = starts[block];
+            let after = (n - first) as f64 * 1e9 / f64::from(RATE);
+            Some(heard_at.plus_nanos(after as i64))
+        })
+        .collect()
+}
+
+/// Where a beep reaches half its level after 100 ms of quiet: in the original 0.5 ms after its
+/// first sample. Slowed-down sound has a faint forerunner of some ms, which is not the onset.
+pub fn onset_frames(left: &[f32]) -> Vec<usize> {
     let mut out = Vec::new();
     let mut quiet = usize::MAX / 2;
-    for block in heard {
-        for (i, frame) in block.samples.chunks_exact(2).enumerate() {
-            if frame[0].abs() > 0.02 {
-                if quiet > RATE as usize / 10 {
-                    let after = i as f64 * 1e9 / f64::from(RATE);
-                    out.push(block.heard_at.plus_nanos(after as i64));
-                }
-                quiet = 0;
-            } else {
-                quiet += 1;
+    for (n, v) in left.iter().enumerate() {
+        if v.abs() > 0.25 {
+            if quiet > RATE as usize / 10 {
+                out.push(n);
             }
+            quiet = 0;
+        } else {
+            quiet += 1;
         }
     }
     out
