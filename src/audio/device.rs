@@ -1,7 +1,7 @@
 //! Real devices through cpal.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rodio::cpal::traits::{DeviceTrait, HostTrait, StreamTrait};
@@ -80,7 +80,8 @@ pub fn device_fingerprint() -> String {
 /// State that the callbacks leave for the owner.
 #[derive(Default)]
 struct Health {
-    lost: AtomicBool,
+    /// The first error that ended the stream, in the system's words.
+    lost: OnceLock<String>,
     /// cpal's own count of device underruns.
     xruns: AtomicU64,
     delay_nanos: AtomicI64,
@@ -200,7 +201,9 @@ fn build<T: SizedSample + FromSample<f32>>(
         }
         // Rerouted by the system, still playing; or a priority that was not granted.
         ErrorKind::DeviceChanged | ErrorKind::RealtimeDenied => {}
-        _ => errors.lost.store(true, Ordering::Release),
+        kind => {
+            let _ = errors.lost.set(format!("{kind:?}: {e}"));
+        }
     };
     device.build_output_stream(config, on_data, on_error, Some(Duration::from_secs(1)))
 }
@@ -211,8 +214,8 @@ impl Output for DeviceOutput {
     }
 
     fn lost(&self) -> Option<String> {
-        if self.health.lost.load(Ordering::Acquire) {
-            return Some("disconnected".into());
+        if let Some(why) = self.health.lost.get() {
+            return Some(why.clone());
         }
         let last = self.health.last_callback.load(Ordering::Acquire);
         let now = self.wall.now().as_nanos();

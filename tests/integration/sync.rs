@@ -35,6 +35,8 @@ fn check(name: &str, errors: &[f64], at_least: usize, tolerance: f64) {
     println!("{name}: {} flashes, mean {mean:.2} ms, worst {worst:.2} ms", errors.len());
     assert!(errors.len() >= at_least, "{name}: only {} flashes", errors.len());
     assert!(worst <= tolerance, "{name}: {errors:?}");
+    // The goal of the figures, here for every part by itself.
+    assert!(mean.abs() <= 10.0, "{name}: mean {mean}");
 }
 
 // A flash is painted at the first tick at or after its time: 0 to 4 ms late, 2 ms in the mean.
@@ -79,8 +81,9 @@ fn flashes_and_beeps_coincide_at_other_speeds() {
         rig.run(Duration::from_millis(300), STEP);
         rig.player.set_speed(speed);
         rig.run(Duration::from_secs_f64(9.0 / speed), STEP);
-        // The stretching may move a beep by up to 10 ms to fit waves together.
-        check(&format!("speed {speed}"), &errors(&mut rig), 7, TOLERANCE_MS + 10.0);
+        // Stretching moves a beep by up to 8 ms to fit waves together, and slowed-down onsets
+        // come up to 5 ms early.
+        check(&format!("speed {speed}"), &errors(&mut rig), 7, TOLERANCE_MS + 13.0);
     }
 }
 
