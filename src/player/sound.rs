@@ -36,6 +36,10 @@ const PAUSED_SEEK_REST: Duration = Duration::from_millis(60);
 const DEVICE_POLL: Duration = Duration::from_millis(100);
 /// How often a lost device is tried where that is silent (not ALSA).
 const RETRY: Duration = Duration::from_secs(2);
+/// Rest after a device or server has come or gone before it is tried.
+const SETTLING: Duration = Duration::from_millis(700);
+/// How long a device that came back must last to be trusted.
+const PROBATION: Duration = Duration::from_secs(3);
 /// Deviations of a block's time from the count of samples that are filled or cut.
 const GAP_SECS: f64 = 0.005;
 /// Longest silence put into the sound at once, in frames.
@@ -137,6 +141,10 @@ pub(crate) struct SoundThread {
     last_try: Instant,
     fingerprint: String,
     looked: Instant,
+    /// When a device or server was seen to come or go.
+    changed: Option<Instant>,
+    /// A device that came back is not trusted before this.
+    probation: Option<Instant>,
     clip: Option<Clip>,
     reader: Option<Box<dyn SoundReader>>,
     place: Option<Place>,
@@ -164,6 +172,8 @@ impl SoundThread {
             last_try: Instant::now(),
             fingerprint: String::new(),
             looked: Instant::now(),
+            changed: None,
+            probation: None,
             clip: None,
             reader: None,
             place: None,
@@ -357,7 +367,11 @@ impl SoundThread {
         if let Some(why) = output.lost() {
             let name = output.config().name.clone();
             let now = self.shared.clock.read().time;
-            let what = match self.on_loss {
+            // A sound server that is just starting takes streams and drops them again: nothing
+            // was heard on it, so nothing has to pause.
+            let starting = self.probation.is_some_and(|t| Instant::now() < t);
+            let policy = if starting { DeviceLoss::Move } else { self.on_loss };
+            let what = match policy {
                 DeviceLoss::Pause => {
                     self.shared.clock.set_playing(false);
                     "paused at the same place; play on to hear it from another device"
@@ -373,23 +387,33 @@ impl SoundThread {
         }
     }
 
-    fn device_may_be_back(&self) -> bool {
+    fn device_may_be_back(&mut self) -> bool {
         if matches!(self.choice, OutputChoice::Manual(_)) {
             return true;
         }
         let now = device_fingerprint();
-        if now.is_empty() { self.last_try.elapsed() >= RETRY } else { now != self.fingerprint }
+        if now.is_empty() {
+            return self.last_try.elapsed() >= RETRY;
+        }
+        if now == self.fingerprint {
+            return self.changed.is_some_and(|t| t.elapsed() >= SETTLING);
+        }
+        // Not at once: servers are there before their devices are.
+        self.fingerprint = now;
+        self.changed = Some(Instant::now());
+        false
     }
 
     /// Changes from the stand-in to the real device, if it opens, at the same place.
     fn try_device_again(&mut self) {
         self.last_try = Instant::now();
-        self.fingerprint = device_fingerprint();
+        self.changed = None;
         let wall = self.shared.clock.wall().clone();
         let Ok((output, ring)) = open_output(&self.choice, &wall, CAPACITY, self.gain) else {
             return;
         };
         let name = output.config().name.clone();
+        self.probation = Some(Instant::now() + PROBATION);
         self.close_output();
         self.fallback = false;
         self.shared.clock.set_ring(Some((ring.shared().clone(), ring.rate())));

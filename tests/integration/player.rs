@@ -391,6 +391,7 @@ fn a_lost_device_can_also_play_on() {
 #[test]
 fn a_clip_without_sound_plays_on_the_free_clock() {
     let mut rig = Rig::open(Recipe { sound: false, frames: 60, ..Recipe::default() });
+    rig.settle();
     assert_eq!(rig.player.presentation().clock, ClockKind::FreeNoTrack);
     rig.player.take_log();
     rig.player.play();
