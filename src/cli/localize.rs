@@ -15,8 +15,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anyhow::{Context, bail};
 use clap::ArgMatches;
 
+use self::options::Options;
 pub use self::options::args;
-use self::options::{Options, OverlayOut};
 use self::overlay::Drawing;
 use self::sound::{Heard, Listener};
 use self::spool::{Kind, Spool, keep};
@@ -28,7 +28,7 @@ use crate::model::{
     open_towers,
 };
 use crate::overlay::yuv::rgb_from_planes;
-use crate::units::{CellGeometry, FrameIndex, GRID, LocalizationMap, RgbPicture};
+use crate::units::{CellGeometry, FrameIndex, GRID, LocalizationMap};
 
 /// Frames whose numbers are printed when they are left out.
 const FRAMES_NAMED: usize = 12;
@@ -192,7 +192,7 @@ impl<'a> Job<'a> {
         let near = self.stem.parent().unwrap_or(Path::new("."));
         let mut spool = self.new_spool(localizer, near)?;
         let mut csv = self.new_csv(near)?;
-        let mut drawing = Drawing::new(self, &info, near)?;
+        let mut drawing = Drawing::new(self, &info, reader.index(), near)?;
         let (mut rows, mut silent, mut unreadable) = (0u64, Vec::new(), None);
         loop {
             if self.stop.load(Ordering::SeqCst) {
@@ -208,13 +208,7 @@ impl<'a> Job<'a> {
                     break;
                 }
             };
-            let wanted = frame.index.0 % self.options.every == 0;
-            if !wanted && !drawing.wants_every_frame() {
-                continue;
-            }
-            let rgb = rgb_from_planes(&frame.picture);
-            if !wanted {
-                drawing.add(&rgb, &frame, None)?;
+            if frame.index.0 % self.options.every != 0 {
                 continue;
             }
             let heard = listener.at(localizer, frame.time)?;
@@ -223,11 +217,11 @@ impl<'a> Job<'a> {
                 Heard::Stopped => return Ok(Finished::Stopped),
                 Heard::NoSound => {
                     silent.push(frame.index);
-                    drawing.add(&rgb, &frame, None)?;
                     continue;
                 }
                 Heard::Embedded(sound) => sound,
             };
+            let rgb = rgb_from_planes(&frame.picture);
             let picture = localizer.embed_frame(&rgb, self.options.fine)?;
             let row = Row {
                 frame: frame.index,
@@ -237,7 +231,7 @@ impl<'a> Job<'a> {
                 sound: &sound,
             };
             self.write_row(&mut spool, &mut csv, &row)?;
-            drawing.add(&rgb, &frame, Some(&row))?;
+            drawing.add(&frame, &row)?;
             rows += 1;
         }
         drop(progress);
@@ -259,7 +253,10 @@ impl<'a> Job<'a> {
         if self.stop.load(Ordering::SeqCst) {
             return Ok(Finished::Stopped);
         }
-        self.finish(spool, csv, drawing, localizer, &notes)?;
+        if !drawing.finish(self)? {
+            return Ok(Finished::Stopped);
+        }
+        self.finish(spool, csv, localizer, &notes)?;
         Ok(if notes.is_empty() { Finished::Whole } else { Finished::WithGaps(notes) })
     }
 
@@ -341,7 +338,6 @@ impl<'a> Job<'a> {
         &self,
         spool: Spool,
         csv: csv::Writer<tempfile::NamedTempFile>,
-        drawing: Drawing,
         localizer: &Localizer,
         notes: &[String],
     ) -> anyhow::Result<()> {
@@ -366,14 +362,8 @@ impl<'a> Job<'a> {
         let table = self.output(".csv");
         let mut file = csv.into_inner().map_err(|e| anyhow::anyhow!("{}", e.error()))?;
         file.flush()?;
-        drawing.finish()?;
         keep(file, &table).with_context(|| unwritable(&table))?;
         spool.finish(&tensors, &metadata).with_context(|| unwritable(&tensors))
-    }
-
-    /// The picture of a frame with its map over it has these settings.
-    fn overlay(&self) -> OverlayOut {
-        self.options.overlay
     }
 }
 
@@ -399,15 +389,6 @@ fn gaps(silent: &[FrameIndex], rate: u32) -> Vec<String> {
     )]
 }
 
-/// The picture as the display would show it, for overlays.
-fn display_size(rgb: &RgbPicture, aspect: f32) -> (u32, u32) {
-    let (w, h) = (rgb.width() as f32, rgb.height() as f32);
-    // Never fewer pixels than the source: the squeezed side is stretched.
-    let (w, h) = if aspect * h >= w { (aspect * h, h) } else { (w, w / aspect) };
-    let even = |v: f32| ((v / 2.0).round() as u32 * 2).clamp(2, 16_384);
-    (even(w), even(h))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -418,14 +399,5 @@ mod tests {
         let text = gaps(&frames, 16_000).remove(0);
         assert!(text.starts_with("20 frames") && text.contains("11 and 8 more"), "{text}");
         assert!(gaps(&[], 16_000).is_empty());
-    }
-
-    #[test]
-    fn overlays_are_drawn_unsquashed_in_even_sizes() {
-        let rgb = RgbPicture::new(720, 576, vec![0; 3 * 720 * 576]).unwrap();
-        assert_eq!(display_size(&rgb, 16.0 / 9.0), (1024, 576));
-        assert_eq!(display_size(&rgb, 1.0), (720, 720));
-        let odd = RgbPicture::new(3, 1, vec![0; 9]).unwrap();
-        assert_eq!(display_size(&odd, 3.0), (4, 2));
     }
 }

@@ -1,57 +1,51 @@
-//! What `--overlay` draws: the display's picture of each map, by the CPU twin of its shader.
+//! What `--overlay` writes: the display's picture of each map, drawn and encoded by `export`.
 
-use std::io::BufWriter;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 
 use super::options::OverlayOut;
-use super::spool::keep;
-use super::{Job, Row, display_size, unwritable};
-use crate::media::{
-    AudioCodec, AudioFormat, AudioReader, AudioSettings, CancelToken, Channels, ClipSettings,
-    ClipWriter, MediaInfo, VideoFrame,
-};
+use super::{Job, Row, unwritable};
+use crate::export::{ExportError, FrameMaps, VideoExport, overlay_frame, overlay_video, write_png};
+use crate::infer::{LookupPolicy, MapAt, Maps};
+use crate::media::{CancelToken, MediaInfo, PresentationIndex, VideoFrame};
 use crate::model::CheckpointCard;
-use crate::overlay::{Field, OverlayParams, RgbaPicture, ScaleMode, View, cpu};
-use crate::units::{MediaTime, RgbPicture, TimeBase};
-
-/// Rate of the sound in an overlay video.
-const SOUND_HZ: u32 = 48_000;
-/// A map is paled towards this age where frames are left out by `--every`.
-const PALE: MediaTime = MediaTime::from_millis(2000);
+use crate::overlay::{Field, OverlayParams, ScaleMode};
 
 /// Draws overlays as maps come.
 pub struct Drawing {
     params: OverlayParams,
-    aspect: f32,
-    last: Option<(MediaTime, OverlayParams)>,
+    lines: Vec<String>,
     out: Out,
 }
 
 enum Out {
     None,
-    /// A picture by its own name, or a folder of numbered ones.
+    /// A picture under its own name, or a folder of numbered ones.
     Pngs {
         one: Option<PathBuf>,
         folder: PathBuf,
     },
-    Video(Box<Video>),
-}
-
-struct Video {
-    path: PathBuf,
-    frame_rate: f64,
-    time_base: TimeBase,
-    /// Opened at the first frame, whose size it takes.
-    writer: Option<ClipWriter>,
-    sound: Option<AudioReader>,
-    end: MediaTime,
+    /// Maps are gathered; the video is written when all are there, so that frames between two
+    /// maps (`--every`) can be drawn as the window draws them.
+    Video {
+        path: PathBuf,
+        maps: Maps,
+        index: Arc<PresentationIndex>,
+        audio: Option<usize>,
+    },
 }
 
 impl Drawing {
     /// Prepares what the options ask for; nothing is written yet.
-    pub fn new(job: &Job<'_>, info: &MediaInfo, near: &std::path::Path) -> anyhow::Result<Self> {
+    pub fn new(
+        job: &Job<'_>,
+        info: &MediaInfo,
+        index: &Arc<PresentationIndex>,
+        near: &Path,
+    ) -> anyhow::Result<Self> {
         let card = &job.checkpoint.card;
         let params = OverlayParams {
             geometry: job.geometry,
@@ -59,106 +53,105 @@ impl Drawing {
             scale: scale_of(card),
             ..OverlayParams::default()
         };
-        let video = info.video.as_ref();
-        let still = video.is_some_and(|v| v.still);
-        let out = match job.overlay() {
+        let out = match job.options.overlay {
             OverlayOut::None => Out::None,
             OverlayOut::Png => {
-                Out::Pngs { one: still.then(|| job.output(".png")), folder: job.output("-overlay") }
-            }
-            OverlayOut::Mp4 => {
-                let format = AudioFormat { rate: SOUND_HZ, channels: Channels::Stereo };
-                let cancel = CancelToken::from_flag(job.stop.clone());
-                let sound = match info.default_track() {
-                    Some(t) => Some(AudioReader::open(job.source, t, format, cancel)?),
-                    None => None,
-                };
-                let rate = video.map_or(0.0, |v| v.frame_rate);
-                let Some(time_base) = video.map(|v| v.time_base) else { bail!("no picture") };
-                Out::Video(Box::new(Video {
-                    path: job.output("-overlay.mp4"),
-                    frame_rate: if rate > 0.0 { rate } else { 25.0 },
-                    time_base,
-                    writer: None,
-                    sound,
-                    end: info.duration,
-                }))
-            }
-        };
-        if let Out::Pngs { one: None, folder } = &out {
-            std::fs::create_dir_all(folder).with_context(|| unwritable(near))?;
-        }
-        Ok(Self { params, aspect: 1.0, last: None, out })
-    }
-
-    /// A video has all frames, those without a map too.
-    pub fn wants_every_frame(&self) -> bool {
-        matches!(self.out, Out::Video(_))
-    }
-
-    /// Draws a frame with its map; without one, with the last map, paled by its age.
-    pub fn add(
-        &mut self,
-        rgb: &RgbPicture,
-        frame: &VideoFrame,
-        row: Option<&Row<'_>>,
-    ) -> anyhow::Result<()> {
-        if matches!(self.out, Out::None) {
-            return Ok(());
-        }
-        self.aspect = frame.picture.display_aspect();
-        let params = match row {
-            Some(row) => {
-                let params = self.params_of(row);
-                self.last = Some((frame.time, params.clone()));
-                params
-            }
-            None => match &self.last {
-                Some((at, params)) => {
-                    let age = (frame.time - *at).as_secs_f64() / PALE.as_secs_f64();
-                    // An old map says nothing about the picture any more.
-                    let map = if age <= 1.0 { params.map.clone() } else { None };
-                    OverlayParams { map, dim: age.clamp(0.0, 1.0) as f32, ..params.clone() }
+                let still = info.video.as_ref().is_some_and(|v| v.still);
+                let folder = job.output("-overlay");
+                if !still {
+                    std::fs::create_dir_all(&folder).with_context(|| unwritable(near))?;
                 }
-                None => self.params.clone(),
+                Out::Pngs { one: still.then(|| job.output(".png")), folder }
+            }
+            OverlayOut::Mp4 => Out::Video {
+                path: job.output("-overlay.mp4"),
+                maps: Maps::new(index.clone()),
+                index: index.clone(),
+                audio: info.default_track(),
             },
         };
-        let (width, height) = display_size(rgb, self.aspect);
-        let view = View::fit([width as f32, height as f32], width as f32 / height as f32);
+        let model = match card.name.as_str() {
+            "" => job.checkpoint.path.as_ref().and_then(|p| p.file_name()).unwrap_or_default(),
+            name => name.as_ref(),
+        };
+        let lines = vec![job.source.display_name(), model.to_string_lossy().into_owned()];
+        Ok(Self { params, lines, out })
+    }
+
+    /// Takes a frame with its map.
+    pub fn add(&mut self, frame: &VideoFrame, row: &Row<'_>) -> anyhow::Result<()> {
         match &mut self.out {
             Out::None => Ok(()),
             Out::Pngs { one, folder } => {
-                if row.is_none() {
-                    return Ok(());
-                }
-                let name = || folder.join(format!("{:06}.png", frame.index.0));
-                save_png(&cpu::render(rgb, &params, &view), &one.clone().unwrap_or_else(name))
+                let fine = row.picture.fine_map(row.sound);
+                let (factor, cells) = match &fine {
+                    Some(f) => (f.factor(), f.grid().cells.to_vec()),
+                    None => (1, row.map.0.to_vec()),
+                };
+                let params = OverlayParams {
+                    map: Field::new(factor, cells),
+                    plain: Some(row.map),
+                    ..self.params.clone()
+                };
+                let name = folder.join(format!("{:06}.png", frame.index.0));
+                let path = one.clone().unwrap_or(name);
+                let text = [
+                    ("Source", self.lines.join(", ")),
+                    ("Frame", frame.index.to_string()),
+                    ("Time", format!("{:.6}", row.pts)),
+                ];
+                let drawn = overlay_frame(&frame.picture, &params, Some(&self.lines));
+                Ok(write_png(&path, &drawn, &text)?)
             }
-            Out::Video(video) => video.add(&cpu::render(rgb, &params, &view), frame.time),
+            Out::Video { maps, .. } => {
+                maps.insert(frame.index, &row.map);
+                if let Some(fine) = row.picture.fine_map(row.sound) {
+                    maps.insert_fine(frame.index, fine);
+                }
+                Ok(())
+            }
         }
     }
 
-    fn params_of(&self, row: &Row<'_>) -> OverlayParams {
-        let fine = row.picture.fine_map(row.sound);
-        let map = match &fine {
-            Some(f) => Field::new(f.factor(), f.grid().cells.to_vec()),
-            None => Field::new(1, row.map.0.to_vec()),
+    /// Writes the video; pictures are written already. False when Ctrl-C stopped it.
+    pub fn finish(self, job: &Job<'_>) -> anyhow::Result<bool> {
+        let Out::Video { path, maps, index, audio } = self.out else { return Ok(true) };
+        let export = VideoExport {
+            source: job.source.clone(),
+            index: Some(index),
+            audio_track: audio,
+            frames: None,
+            path,
+            params: self.params,
+            legend: true,
+            lines: self.lines,
+            maps: Box::new(move |frame| drawn_over(&maps, frame)),
         };
-        OverlayParams {
-            map,
-            plain: Some(row.map),
-            prior: row.picture.prior.and_then(|p| Field::new(1, p.to_vec())),
-            ..self.params.clone()
+        let cancel = CancelToken::from_flag(job.stop.clone());
+        match overlay_video(export, &AtomicU32::new(0), &cancel) {
+            Ok(_) => Ok(true),
+            Err(ExportError::Cancelled) => Ok(false),
+            Err(e) => Err(e.into()),
         }
     }
+}
 
-    /// Gives the video its name; pictures have theirs already.
-    pub fn finish(self) -> anyhow::Result<()> {
-        match self.out {
-            Out::Video(video) => video.finish(),
-            _ => Ok(()),
+/// What the window would draw over a frame: its own map, a blend, or a held one, paled.
+fn drawn_over(maps: &Maps, frame: &VideoFrame) -> FrameMaps {
+    let policy = LookupPolicy::default();
+    let at = maps.lookup(frame.index, policy);
+    let dim = match &at {
+        MapAt::Held { age, .. } => {
+            (age.as_secs_f64() / policy.hold.as_secs_f64().max(1e-9)).clamp(0.0, 1.0) as f32
         }
-    }
+        _ => 0.0,
+    };
+    let Some(stored) = at.stored() else { return FrameMaps::default() };
+    let map = match &stored.fine {
+        Some(f) => Field::new(f.factor(), f.grid().cells.to_vec()),
+        None => Field::new(1, stored.map.0.to_vec()),
+    };
+    FrameMaps { map, plain: Some(stored.map), dim, ..FrameMaps::default() }
 }
 
 /// The card's calibrated scale, else the absolute one.
@@ -166,62 +159,5 @@ fn scale_of(card: &CheckpointCard) -> ScaleMode {
     match card.calibration {
         Some((lo, hi)) => ScaleMode::Calibrated { lo, hi },
         None => ScaleMode::Absolute,
-    }
-}
-
-fn save_png(picture: &RgbaPicture, path: &std::path::Path) -> anyhow::Result<()> {
-    let near = path.parent().unwrap_or(std::path::Path::new("."));
-    let file = tempfile::Builder::new().prefix(".fnac").tempfile_in(near);
-    let mut file = file.with_context(|| unwritable(near))?;
-    image::write_buffer_with_format(
-        &mut BufWriter::new(file.as_file_mut()),
-        &picture.data,
-        picture.width,
-        picture.height,
-        image::ExtendedColorType::Rgba8,
-        image::ImageFormat::Png,
-    )
-    .with_context(|| unwritable(path))?;
-    keep(file, path).with_context(|| unwritable(path))
-}
-
-impl Video {
-    fn add(&mut self, picture: &RgbaPicture, time: MediaTime) -> anyhow::Result<()> {
-        if self.writer.is_none() {
-            let (width, height) = (picture.width, picture.height);
-            let mut settings = ClipSettings::new(width, height, self.frame_rate, self.time_base);
-            settings.audio = self.sound.as_ref().map(|_| AudioSettings {
-                rate: SOUND_HZ,
-                channels: 2,
-                codec: AudioCodec::Auto,
-            });
-            self.writer = Some(ClipWriter::create(&self.path, settings)?);
-        }
-        let Some(writer) = &mut self.writer else { return Ok(()) };
-        writer.push_video(&picture.data, time)?;
-        Self::sound_until(writer, self.sound.as_mut(), time)
-    }
-
-    /// Passes the sound on up to `time`, so that neither stream runs far ahead of the other.
-    fn sound_until(
-        writer: &mut ClipWriter,
-        sound: Option<&mut AudioReader>,
-        time: MediaTime,
-    ) -> anyhow::Result<()> {
-        let Some(sound) = sound else { return Ok(()) };
-        while let Some(block) = sound.next_block()? {
-            writer.push_audio(&block.samples)?;
-            if block.time >= time {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    fn finish(mut self) -> anyhow::Result<()> {
-        let Some(mut writer) = self.writer.take() else { return Ok(()) };
-        Self::sound_until(&mut writer, self.sound.as_mut(), self.end)?;
-        writer.finish()?;
-        Ok(())
     }
 }
