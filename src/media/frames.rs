@@ -13,6 +13,7 @@ use super::demux::{Demuxer, max_pixels};
 use super::error::{MediaError, MediaWarning, shown};
 use super::index::{Numbering, PresentationIndex};
 use super::info::MediaInfo;
+use super::jpeg_exact;
 use super::pixels::stream_orientation;
 use super::scan::{Clip, tag};
 use super::source::{CancelToken, MediaSource};
@@ -285,6 +286,8 @@ pub struct FrameReader {
     counting: Option<u32>,
     /// Where to go on after the decoder was used for a single key frame.
     resume: Option<u32>,
+    /// The still JPEG of this clip, once it was decoded as libjpeg does it.
+    exact: Option<Arc<PlanarPicture>>,
     /// Frames that the index has but the decoder does not give.
     lost: BTreeSet<u32>,
     warnings: Vec<MediaWarning>,
@@ -340,6 +343,7 @@ impl FrameReader {
             restarted_at: 0,
             counting: counted.then_some(0),
             resume: None,
+            exact: None,
             lost: BTreeSet::new(),
             warnings: Vec::new(),
         })
@@ -371,6 +375,7 @@ impl FrameReader {
     pub fn ignore_picture_orientation(&mut self) {
         self.traits.use_frame_orientation = false;
         self.converter = Converter::new(self.traits);
+        self.exact = None;
     }
 
     /// The next frame in presentation order; `None` after the last one.
@@ -596,6 +601,7 @@ impl FrameReader {
     fn finish(&mut self, frame: &ff::frame::Video, number: u32) -> Option<VideoFrame> {
         let index = FrameIndex(number);
         let picture = match self.converter.picture(frame) {
+            Ok(p) if self.traits.exact_jpeg => self.like_libjpeg(p),
             Ok(p) => Arc::new(p),
             Err(cause) => {
                 self.warn(self.index.time(index), format!("frame {number} is left out: {cause}"));
@@ -610,6 +616,25 @@ impl FrameReader {
             picture,
             key: self.index.is_key(index),
         })
+    }
+
+    /// The still JPEG that `decoded` came from, bit for bit as libjpeg decodes it, if it is of
+    /// the usual kind; else `decoded`.
+    fn like_libjpeg(&mut self, decoded: PlanarPicture) -> Arc<PlanarPicture> {
+        if let Some(known) = &self.exact {
+            return known.clone();
+        }
+        let exact = std::fs::read(&self.path).ok().and_then(|file| jpeg_exact::decode(&file));
+        let fits = exact.filter(|e| (e.width, e.height) == (decoded.width, decoded.height));
+        let picture = match fits {
+            None => decoded,
+            Some(e) => {
+                let mut color = decoded.color;
+                color.full_range = true;
+                PlanarPicture { layout: e.layout, bits: 8, color, planes: vec![e.plane], ..decoded }
+            }
+        };
+        self.exact.insert(Arc::new(picture)).clone()
     }
 
     fn warn(&mut self, at: Option<MediaTime>, text: String) {

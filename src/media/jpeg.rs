@@ -1,10 +1,8 @@
-//! Still JPEG pictures to RGB as libjpeg does it.
+//! Still JPEG pictures to RGB as libjpeg does it: its chroma upsampling and colour conversion.
 //!
-//! The data sets' pictures are JPEG files, and the published numbers were made with a loader over
-//! libjpeg(-turbo): triangle ("fancy") chroma upsampling and its integer colour conversion. A
-//! network can react to single grey levels, so still pictures follow these steps exactly. What
-//! differs is the inverse transform before them: FFmpeg's relative of libjpeg's (see `frames.rs`)
-//! takes rows before columns, which rounds one sample in a hundred to the neighbouring grey level.
+//! `jpeg_exact.rs` puts libjpeg's inverse transform before it. Progressive pictures come from
+//! FFmpeg's decoder, whose relative of that transform takes rows before columns and so rounds one
+//! sample in a hundred to the neighbouring grey level.
 
 /// One plane of 8-bit samples without padding.
 pub(super) struct Samples<'a> {

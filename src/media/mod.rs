@@ -17,6 +17,7 @@ mod frames;
 mod index;
 mod info;
 mod jpeg;
+mod jpeg_exact;
 mod passes;
 mod pixels;
 mod scan;
