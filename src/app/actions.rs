@@ -10,8 +10,8 @@ use super::keys::Bindings;
 use super::panels::ModelInputFile;
 use super::shots::{ShotFacts, free_name, pictures_dir, save_png};
 use super::theme;
-use crate::infer::SoundTest;
 use crate::audio::OutputChoice;
+use crate::infer::SoundTest;
 use crate::units::MediaTime;
 
 impl App {
@@ -85,7 +85,8 @@ impl App {
 
     pub(super) fn apply_offset(&mut self) {
         let play = &self.state.settings.now.play;
-        let ms = play.offset_ms.get(play.output.as_deref().unwrap_or_default()).copied().unwrap_or(0);
+        let ms =
+            play.offset_ms.get(play.output.as_deref().unwrap_or_default()).copied().unwrap_or(0);
         self.state.player.set_audio_offset(MediaTime::from_millis(ms));
     }
 
@@ -322,7 +323,9 @@ impl App {
             let result = input.save(which, &path);
             Done::Saved(match result {
                 Ok(()) => Ok(format!("saved {}", path.display())),
-                Err(e) => Err(format!("cannot write {}: {e:#}. Choose another folder", path.display())),
+                Err(e) => {
+                    Err(format!("cannot write {}: {e:#}. Choose another folder", path.display()))
+                }
             })
         };
         if let Err(e) = self.jobs.start("fnac-save", job) {
@@ -333,4 +336,3 @@ impl App {
 
 /// What is being saved while its dialog is open.
 pub(super) type Saving = Option<Arc<super::panels::ModelInput>>;
-

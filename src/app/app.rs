@@ -108,7 +108,8 @@ impl App {
         }
         let (bindings, key_trouble) = Bindings::new(&settings.now.keys);
         theme::apply(ctx, settings.now.look.theme, settings.now.look.scale);
-        let worker = InferWorker::spawn(WorkerOptions::new(waker.clone(), start.cache_dir.clone()))?;
+        let worker =
+            InferWorker::spawn(WorkerOptions::new(waker.clone(), start.cache_dir.clone()))?;
         let player = Player::new(PlayerOptions {
             output: start.output,
             waker: waker.clone(),
@@ -149,7 +150,9 @@ impl App {
             blackout: false,
             devices: Vec::new(),
             outputs: Vec::new(),
-            adapter: info.map(|i| format!("{} ({}, {})", i.name, i.backend, i.driver_info)).unwrap_or_default(),
+            adapter: info
+                .map(|i| format!("{} ({}, {})", i.name, i.backend, i.driver_info))
+                .unwrap_or_default(),
             software_drawing: software,
             exports: Exports::new(waker.clone()),
             log: log::shared().clone(),
@@ -208,7 +211,9 @@ impl App {
         self.apply_volume();
         self.apply_offset();
         self.list_devices();
-        if let Some(path) = args.checkpoint.clone().or_else(|| self.state.settings.now.model.checkpoint.clone()) {
+        if let Some(path) =
+            args.checkpoint.clone().or_else(|| self.state.settings.now.model.checkpoint.clone())
+        {
             self.load_checkpoint(path);
         }
         if let Some(path) = self.state.settings.now.model.object_tower.clone() {
@@ -297,7 +302,9 @@ impl App {
                         self.playlist_step(ctx, 1);
                     }
                 }
-                PlayState::Ended if self.state.playlist.len() > 1 && self.state.settings.now.play.advance => {
+                PlayState::Ended
+                    if self.state.playlist.len() > 1 && self.state.settings.now.play.advance =>
+                {
                     self.playlist_step(ctx, 1);
                 }
                 _ => {}
@@ -308,8 +315,15 @@ impl App {
     /// Says what the player noted since the last frame.
     fn pass_notes(&mut self) {
         let seen = self.notes_seen;
-        let new: Vec<_> =
-            self.state.player.presentation().notes.iter().filter(|n| n.id > seen).cloned().collect();
+        let new: Vec<_> = self
+            .state
+            .player
+            .presentation()
+            .notes
+            .iter()
+            .filter(|n| n.id > seen)
+            .cloned()
+            .collect();
         for note in new {
             self.notes_seen = note.id;
             self.warn(note.text);
@@ -330,12 +344,14 @@ impl App {
             widget_focused: ctx.egui_wants_keyboard_input(),
             demo: self.state.layout == "demo",
         };
-        let hits = ctx.input_mut(|i| self.chrome.keys.take(&mut i.events, &self.state.bindings, at));
+        let hits =
+            ctx.input_mut(|i| self.chrome.keys.take(&mut i.events, &self.state.bindings, at));
         for hit in hits {
             self.run_command(ctx, hit.id, hit.argument.as_deref());
         }
         let (dropped, moved) = ctx.input(|i| {
-            let files: Vec<PathBuf> = i.raw.dropped_files.iter().map(|f| f.path().to_owned()).collect();
+            let files: Vec<PathBuf> =
+                i.raw.dropped_files.iter().map(|f| f.path().to_owned()).collect();
             (files, i.pointer.is_moving() || i.pointer.any_down())
         });
         if moved {
@@ -377,7 +393,8 @@ impl App {
         let out = &mut self.out;
         if shown {
             egui::Panel::top("menu").show(ui, |ui| super::menus::menu_bar_ui(ui, &view, out));
-            let bar = egui::Frame::side_top_panel(ui.style()).inner_margin(egui::Margin::symmetric(10, 4));
+            let bar = egui::Frame::side_top_panel(ui.style())
+                .inner_margin(egui::Margin::symmetric(10, 4));
             egui::Panel::bottom("transport").exact_size(38.0).frame(bar).show(ui, |ui| {
                 super::transport::transport_ui(ui, &view, out);
             });
@@ -520,7 +537,8 @@ impl eframe::App for App {
     }
 
     fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
-        let fill = if self.state.layout == "demo" { egui::Color32::BLACK } else { visuals.panel_fill };
+        let fill =
+            if self.state.layout == "demo" { egui::Color32::BLACK } else { visuals.panel_fill };
         fill.to_normalized_gamma_f32()
     }
 

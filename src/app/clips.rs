@@ -75,7 +75,8 @@ impl App {
         if !dir.is_dir() {
             self.note("drawing the built-in clip for the first time");
         }
-        let job = move || Done::Builtin(crate::export::builtin_clip(&dir).map_err(|e| e.to_string()));
+        let job =
+            move || Done::Builtin(crate::export::builtin_clip(&dir).map_err(|e| e.to_string()));
         if let Err(e) = self.jobs.start("fnac-builtin", job) {
             self.warn(e);
         }
@@ -134,8 +135,12 @@ impl App {
             self.state.player.seek(at);
             self.note(format!("resumed at {at}. Home goes to the start"));
         }
-        let warnings: Vec<String> =
-            self.state.player.info().map(|i| i.warnings.iter().map(ToString::to_string).collect()).unwrap_or_default();
+        let warnings: Vec<String> = self
+            .state
+            .player
+            .info()
+            .map(|i| i.warnings.iter().map(ToString::to_string).collect())
+            .unwrap_or_default();
         for w in warnings {
             self.warn(w);
         }
@@ -146,21 +151,29 @@ impl App {
         let Some(source) = self.state.clip.source.clone() else { return };
         let p = self.state.player.presentation();
         let track = p.track.or_else(|| self.state.player.info().and_then(|i| i.default_track()));
-        let rate = self.state.loaded.checkpoint.as_ref().map_or(USUAL_RATE_HZ, |(_, s)| s.card.sample_rate);
+        let rate = self
+            .state
+            .loaded
+            .checkpoint
+            .as_ref()
+            .map_or(USUAL_RATE_HZ, |(_, s)| s.card.sample_rate);
         let wanted = track.map(|t| (t, rate));
         if wanted == self.state.clip.sound_of {
             return;
         }
         self.state.clip.sound_of = wanted;
-        self.state.clip.sound = wanted
-            .map(|(track, rate)| SoundTrack::load(&source, track, rate, ChannelChoice::Mean, self.waker.clone()));
+        self.state.clip.sound = wanted.map(|(track, rate)| {
+            SoundTrack::load(&source, track, rate, ChannelChoice::Mean, self.waker.clone())
+        });
         if self.state.clip.wired {
             self.feed_worker();
         }
     }
 
     fn feed_worker(&mut self) {
-        let (Some(source), Some(index)) = (self.state.clip.source.clone(), self.state.player.index().cloned()) else {
+        let (Some(source), Some(index)) =
+            (self.state.clip.source.clone(), self.state.player.index().cloned())
+        else {
             self.state.worker.set_clip(None);
             return;
         };
@@ -177,7 +190,9 @@ impl App {
 
     /// Keeps where the clip stands, for the next time it is opened.
     pub(super) fn keep_position(&mut self) {
-        let (Some(source), false) = (&self.state.clip.source, self.state.clip.builtin) else { return };
+        let (Some(source), false) = (&self.state.clip.source, self.state.clip.builtin) else {
+            return;
+        };
         let secs = self.state.player.presentation().now.as_secs_f64();
         let key = main_path(source).to_string_lossy().into_owned();
         let positions = &mut self.state.settings.now.play.positions;

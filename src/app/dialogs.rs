@@ -21,9 +21,13 @@ pub enum Pick {
 }
 
 /// Suffixes offered in dialogs; files of other names still open when dropped or typed.
-pub const VIDEO: &[&str] = &["mp4", "m4v", "mkv", "webm", "mov", "avi", "ts", "mts", "m2ts", "flv", "wmv", "mpg", "mpeg", "ogv", "3gp", "y4m"];
+pub const VIDEO: &[&str] = &[
+    "mp4", "m4v", "mkv", "webm", "mov", "avi", "ts", "mts", "m2ts", "flv", "wmv", "mpg", "mpeg",
+    "ogv", "3gp", "y4m",
+];
 /// Sounds.
-pub const SOUND: &[&str] = &["wav", "flac", "mp3", "m4a", "aac", "ogg", "opus", "aiff", "aif", "wma"];
+pub const SOUND: &[&str] =
+    &["wav", "flac", "mp3", "m4a", "aac", "ogg", "opus", "aiff", "aif", "wma"];
 /// Pictures.
 pub const PICTURE: &[&str] = &["jpg", "jpeg", "png", "bmp", "webp", "tif", "tiff"];
 /// Weights.
@@ -96,7 +100,11 @@ impl Dialogs {
             ui.heading("Open by path");
             let label = ui.label("Path of a video, sound, folder or checkpoint");
             let field = ui
-                .add(egui::TextEdit::singleline(text).desired_width(f32::INFINITY).hint_text("/home/me/clip.mp4"))
+                .add(
+                    egui::TextEdit::singleline(text)
+                        .desired_width(f32::INFINITY)
+                        .hint_text("/home/me/clip.mp4"),
+                )
                 .labelled_by(label.id);
             field.request_focus();
             let enter = ui.input(|i| i.key_pressed(egui::Key::Enter));
@@ -139,7 +147,9 @@ fn ask(pick: Pick, suggest: Option<String>) -> Vec<PathBuf> {
             .set_title("Another clip's sound")
             .add_filter("Sounds and videos", &[SOUND, VIDEO].concat())
             .pick_file()),
-        Pick::ExportTo => one(dialog.set_title("Export video to").add_filter("MP4", &["mp4"]).save_file()),
+        Pick::ExportTo => {
+            one(dialog.set_title("Export video to").add_filter("MP4", &["mp4"]).save_file())
+        }
         Pick::ModelInput(_) => one(dialog.set_title("Save what the model sees").save_file()),
     }
 }

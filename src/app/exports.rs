@@ -99,7 +99,13 @@ fn frame_maps(view: &View<'_>, at: &MapAt) -> FrameMaps {
         MapAt::Held { age, .. } => (age.as_secs_f64() / 2.0).clamp(0.2, 1.0) as f32,
         _ => 0.0,
     };
-    FrameMaps { map: params.map, plain: params.plain, prior: params.prior, other: params.other, dim }
+    FrameMaps {
+        map: params.map,
+        plain: params.plain,
+        prior: params.prior,
+        other: params.other,
+        dim,
+    }
 }
 
 /// State of a row of the queue.
@@ -153,7 +159,16 @@ impl Exports {
     /// An empty queue; `waker` wakes the window when a row ends.
     pub fn new(waker: Waker) -> Self {
         let (tx, rx) = unbounded();
-        Self { jobs: Vec::new(), waiting: VecDeque::new(), target: None, next: 1, running: None, tx, rx, waker }
+        Self {
+            jobs: Vec::new(),
+            waiting: VecDeque::new(),
+            target: None,
+            next: 1,
+            running: None,
+            tx,
+            rx,
+            waker,
+        }
     }
 
     /// All rows, oldest first.

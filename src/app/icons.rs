@@ -31,10 +31,18 @@ impl Icon {
         let at = |x: f32, y: f32| centre + vec2(x, y) * size;
         let fill = |points: Vec<Pos2>| Shape::convex_polygon(points, color, Stroke::NONE);
         let bar = |x: f32, w: f32, h: f32| {
-            Shape::rect_filled(Rect::from_center_size(at(x, 0.0), Vec2::new(w, h) * size), 0.5, color)
+            Shape::rect_filled(
+                Rect::from_center_size(at(x, 0.0), Vec2::new(w, h) * size),
+                0.5,
+                color,
+            )
         };
         let arrow = |x: f32, dir: f32, w: f32, h: f32| {
-            fill(vec![at(x - dir * w / 2.0, -h / 2.0), at(x + dir * w / 2.0, 0.0), at(x - dir * w / 2.0, h / 2.0)])
+            fill(vec![
+                at(x - dir * w / 2.0, -h / 2.0),
+                at(x + dir * w / 2.0, 0.0),
+                at(x - dir * w / 2.0, h / 2.0),
+            ])
         };
         let line = Stroke::new((size * 0.11).max(1.2), color);
         let shapes = match self {
@@ -89,7 +97,13 @@ pub fn icon_button(ui: &mut egui::Ui, icon: Icon, enabled: bool, chosen: bool) -
     if ui.is_rect_visible(rect) {
         let v = ui.style().interact(&response);
         if enabled && (response.hovered() || response.has_focus()) {
-            ui.painter().rect(rect, v.corner_radius, v.bg_fill, v.bg_stroke, egui::StrokeKind::Inside);
+            ui.painter().rect(
+                rect,
+                v.corner_radius,
+                v.bg_fill,
+                v.bg_stroke,
+                egui::StrokeKind::Inside,
+            );
         }
         let color = match (enabled, chosen) {
             (false, _) => ui.visuals().weak_text_color().gamma_multiply(0.5),

@@ -40,7 +40,11 @@ impl Jobs {
     }
 
     /// Runs `job` on a thread called `name`. Detached on purpose: the window may close first.
-    pub fn start(&self, name: &str, job: impl FnOnce() -> Done + Send + 'static) -> Result<(), String> {
+    pub fn start(
+        &self,
+        name: &str,
+        job: impl FnOnce() -> Done + Send + 'static,
+    ) -> Result<(), String> {
         let (tx, waker) = (self.tx.clone(), self.waker.clone());
         std::thread::Builder::new()
             .name(name.to_owned())

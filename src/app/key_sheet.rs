@@ -34,8 +34,12 @@ impl KeySheet {
             ui.horizontal(|ui| {
                 ui.heading("Keys");
                 let label = ui.label("Find");
-                ui.add(egui::TextEdit::singleline(&mut self.search).desired_width(180.0).id_salt("find-key"))
-                    .labelled_by(label.id);
+                ui.add(
+                    egui::TextEdit::singleline(&mut self.search)
+                        .desired_width(180.0)
+                        .id_salt("find-key"),
+                )
+                .labelled_by(label.id);
                 theme::hint(ui, "Esc closes. All keys can be changed in the Settings panel");
             });
             ui.separator();
@@ -73,13 +77,21 @@ fn category_ui(ui: &mut egui::Ui, category: Category, search: &str, view: &View<
         return;
     }
     theme::title(ui, category.title());
-    egui::Grid::new(("keys", category.title())).num_columns(2).spacing([14.0, 3.0]).min_col_width(110.0).show(ui, |ui| {
-        for (command, keys) in rows {
-            let hold = if command.press == Press::Hold { "hold " } else { "" };
-            ui.label(egui::RichText::new(format!("{hold}{}", keys.join("   "))).monospace().color(theme::accent(ui)));
-            ui.label(command.text).on_hover_text(command.why);
-            ui.end_row();
-        }
-    });
+    egui::Grid::new(("keys", category.title()))
+        .num_columns(2)
+        .spacing([14.0, 3.0])
+        .min_col_width(110.0)
+        .show(ui, |ui| {
+            for (command, keys) in rows {
+                let hold = if command.press == Press::Hold { "hold " } else { "" };
+                ui.label(
+                    egui::RichText::new(format!("{hold}{}", keys.join("   ")))
+                        .monospace()
+                        .color(theme::accent(ui)),
+                );
+                ui.label(command.text).on_hover_text(command.why);
+                ui.end_row();
+            }
+        });
     ui.add_space(6.0);
 }

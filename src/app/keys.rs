@@ -66,7 +66,6 @@ impl Chord {
                 }
                 self.shift = false;
             } else {
-                self.shift |= c.is_uppercase();
                 self.key = ChordKey::Char(lower(c));
             }
         }
@@ -262,7 +261,12 @@ pub struct KeyInput {
 
 impl KeyInput {
     /// Takes the events that mean a command out of `events`.
-    pub fn take(&mut self, events: &mut Vec<Event>, bindings: &Bindings, at: KeyContext) -> Vec<Hit> {
+    pub fn take(
+        &mut self,
+        events: &mut Vec<Event>,
+        bindings: &Bindings,
+        at: KeyContext,
+    ) -> Vec<Hit> {
         let mut hits = Vec::new();
         let mut keep = vec![true; events.len()];
         let mut i = 0;
@@ -397,13 +401,21 @@ pub fn keys_markdown() -> String {
          inline: `speed 0.25`.\n",
     );
     for category in super::commands::Category::ALL {
-        writeln!(out, "\n## {}\n\n| Key | Command | What it does |\n| --- | --- | --- |", category.title())
-            .ok();
+        writeln!(
+            out,
+            "\n## {}\n\n| Key | Command | What it does |\n| --- | --- | --- |",
+            category.title()
+        )
+        .ok();
         for c in commands().filter(|c| c.category == *category) {
-            let keys: Vec<_> =
-                bindings.keys(c.id).iter().map(|k| format!("`{}`", k.replace('|', "\\|"))).collect();
+            let keys: Vec<_> = bindings
+                .keys(c.id)
+                .iter()
+                .map(|k| format!("`{}`", k.replace('|', "\\|")))
+                .collect();
             let hold = if c.press == Press::Hold { "hold " } else { "" };
-            let keys = if keys.is_empty() { String::new() } else { format!("{hold}{}", keys.join(" ")) };
+            let keys =
+                if keys.is_empty() { String::new() } else { format!("{hold}{}", keys.join(" ")) };
             let argument = c.argument.map(|a| format!(" (`{a}`)")).unwrap_or_default();
             writeln!(out, "| {keys} | {}{argument} | {} |", c.text, c.why).ok();
         }
@@ -440,7 +452,18 @@ mod tests {
 
     #[test]
     fn chords_read_as_they_are_written() {
-        for text in ["Ctrl+Shift+Z", "Space", "?", "Shift+L", "Shift+Left", "F11", "+", "Alt+Right", "l", "{"] {
+        for text in [
+            "Ctrl+Shift+Z",
+            "Space",
+            "?",
+            "Shift+L",
+            "Shift+Left",
+            "F11",
+            "+",
+            "Alt+Right",
+            "l",
+            "{",
+        ] {
             let chord = Chord::parse(text).unwrap();
             assert_eq!(chord.to_string(), text);
             assert_eq!(Chord::parse(&chord.to_string()), Some(chord));

@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use egui_tiles::{Behavior, EditAction, SimplificationOptions, Tile, TileId, Tiles, Tree, UiResponse};
+use egui_tiles::{
+    Behavior, EditAction, SimplificationOptions, Tile, TileId, Tiles, Tree, UiResponse,
+};
 use serde::{Deserialize, Serialize};
 
 use super::commands::CommandSender;
@@ -59,10 +61,12 @@ fn inspect() -> Tree<Pane> {
     let top = tabs(&mut tiles, &["model", "stream", "sound"]);
     let middle = tabs(&mut tiles, &["overlay", "sees"]);
     let low = tabs(&mut tiles, &["probe", "log", "export", "settings"]);
-    let mut main = egui_tiles::Linear::new(egui_tiles::LinearDir::Vertical, vec![picture, timeline]);
+    let mut main =
+        egui_tiles::Linear::new(egui_tiles::LinearDir::Vertical, vec![picture, timeline]);
     main.shares.set_share(picture, 0.64);
     main.shares.set_share(timeline, 0.36);
-    let mut column = egui_tiles::Linear::new(egui_tiles::LinearDir::Vertical, vec![top, middle, low]);
+    let mut column =
+        egui_tiles::Linear::new(egui_tiles::LinearDir::Vertical, vec![top, middle, low]);
     column.shares.set_share(top, 0.30);
     column.shares.set_share(middle, 0.42);
     column.shares.set_share(low, 0.28);
@@ -101,9 +105,9 @@ impl Docks {
     pub fn show(&mut self, name: &str, kept: &BTreeMap<String, String>) {
         let spec = find(name).unwrap_or(&LAYOUTS[0]);
         self.name = spec.name;
-        self.tree = spec.tree.map(|make| {
-            kept.get(spec.name).and_then(|text| restore(text)).unwrap_or_else(make)
-        });
+        self.tree = spec
+            .tree
+            .map(|make| kept.get(spec.name).and_then(|text| restore(text)).unwrap_or_else(make));
     }
 
     /// Puts the shown layout back as it was made.
@@ -237,10 +241,13 @@ impl Behavior<Pane> for Docking<'_, '_> {
                     .fill(ui.visuals().panel_fill)
                     .inner_margin(egui::Margin { left: 10, right: 4, top: 6, bottom: 4 })
                     .show(ui, |ui| {
-                        egui::ScrollArea::vertical().id_salt(id).auto_shrink(false).show(ui, |ui| {
-                            ui.set_max_width(ui.available_width() - 8.0);
-                            panel.ui(ui, self.view, self.out);
-                        });
+                        egui::ScrollArea::vertical().id_salt(id).auto_shrink(false).show(
+                            ui,
+                            |ui| {
+                                ui.set_max_width(ui.available_width() - 8.0);
+                                panel.ui(ui, self.view, self.out);
+                            },
+                        );
                     });
             }
         }
@@ -347,7 +354,13 @@ mod tests {
     #[test]
     fn broken_layouts_are_refused() {
         let good = serde_json::to_string(&inspect()).unwrap();
-        for bad in ["", "{}", "null", &good.replace("timeline", "nonsense"), &good.replace("overlay", "model")] {
+        for bad in [
+            "",
+            "{}",
+            "null",
+            &good.replace("timeline", "nonsense"),
+            &good.replace("overlay", "model"),
+        ] {
             assert!(restore(bad).is_none(), "{bad:.60}");
         }
     }

@@ -37,12 +37,19 @@ pub fn menu_bar_ui(ui: &mut egui::Ui, view: &View<'_>, out: &mut CommandSender) 
                 n if n > 1 => format!("{name}  ·  {} of {n}", view.playlist.at() + 1),
                 _ => name,
             };
-            ui.add(egui::Label::new(egui::RichText::new(text).color(super::theme::dim(ui))).truncate());
+            ui.add(
+                egui::Label::new(egui::RichText::new(text).color(super::theme::dim(ui))).truncate(),
+            );
         });
     });
 }
 
-fn recent_ui(ui: &mut egui::Ui, title: &str, paths: &[std::path::PathBuf], out: &mut CommandSender) {
+fn recent_ui(
+    ui: &mut egui::Ui,
+    title: &str,
+    paths: &[std::path::PathBuf],
+    out: &mut CommandSender,
+) {
     ui.add_enabled_ui(!paths.is_empty(), |ui| {
         ui.menu_button(title, |ui| {
             ui.set_min_width(230.0);

@@ -64,7 +64,10 @@ impl App {
             1 => " One note in the Log panel".to_owned(),
             n => format!(" {n} notes in the Log panel"),
         };
-        let text = format!("{name}: width {}, dimension {}, {} Hz.{notes}", summary.width, summary.dim, summary.card.sample_rate);
+        let text = format!(
+            "{name}: width {}, dimension {}, {} Hz.{notes}",
+            summary.width, summary.dim, summary.card.sample_rate
+        );
         self.say(ToastKind::Done, text);
         self.state.kept_map = None;
         self.state.loaded.checkpoint = Some((checkpoint, summary));
@@ -123,7 +126,8 @@ impl App {
 
     /// Asks for compute devices and sound outputs, each on a thread: drivers take their time.
     pub(super) fn list_devices(&mut self) {
-        let devices = self.jobs.start("fnac-devices", || Done::Devices(crate::model::list_devices()));
+        let devices =
+            self.jobs.start("fnac-devices", || Done::Devices(crate::model::list_devices()));
         let outputs = self.jobs.start("fnac-outputs", || {
             Done::Outputs(crate::audio::output_devices().into_iter().map(|d| d.name).collect())
         });

@@ -20,7 +20,8 @@ pub enum Kind {
 
 /// Kind by suffix; an unknown one is a clip, since FFmpeg looks into the file.
 pub fn kind_of(path: &Path) -> Kind {
-    let ext = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    let ext =
+        path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
     let is = |list: &[&str]| list.contains(&ext.as_str());
     if is(WEIGHTS) {
         Kind::Checkpoint
@@ -54,7 +55,11 @@ pub fn sort_out(paths: &[PathBuf]) -> Opened {
         match std::fs::metadata(path) {
             Err(e) => out.refused.push(format!("cannot open {}: {}", path.display(), cause(&e))),
             Ok(m) if m.is_dir() => match folder(path) {
-                Err(e) => out.refused.push(format!("cannot read the folder {}: {}", path.display(), cause(&e))),
+                Err(e) => out.refused.push(format!(
+                    "cannot read the folder {}: {}",
+                    path.display(),
+                    cause(&e)
+                )),
                 Ok(items) if items.is_empty() => {
                     out.refused.push(format!("no video, sound or picture in {}", path.display()));
                 }
@@ -89,11 +94,14 @@ fn cause(e: &std::io::Error) -> String {
 }
 
 fn folder(dir: &Path) -> std::io::Result<Vec<MediaSource>> {
-    let mut files: Vec<PathBuf> =
-        std::fs::read_dir(dir)?.filter_map(|e| Some(e.ok()?.path())).filter(|p| p.is_file()).collect();
+    let mut files: Vec<PathBuf> = std::fs::read_dir(dir)?
+        .filter_map(|e| Some(e.ok()?.path()))
+        .filter(|p| p.is_file())
+        .collect();
     files.sort_by_key(|p| natural_key(&p.file_name().unwrap_or_default().to_string_lossy()));
     let known = |p: &Path| {
-        let ext = p.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+        let ext =
+            p.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
         VIDEO.contains(&ext.as_str()) || matches!(kind_of(p), Kind::Sound | Kind::Picture)
     };
     files.retain(|p| known(p));
@@ -226,7 +234,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let opened = sort_out(&["/no/such/x.mp4".into(), dir.path().to_owned()]);
         assert!(opened.items.is_empty());
-        assert!(opened.refused[0].contains("/no/such/x.mp4") && opened.refused[0].contains("no such file"));
+        assert!(
+            opened.refused[0].contains("/no/such/x.mp4")
+                && opened.refused[0].contains("no such file")
+        );
         assert!(opened.refused[1].contains("no video"));
     }
 

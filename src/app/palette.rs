@@ -88,7 +88,10 @@ impl Palette {
             }
             ui.add_space(2.0);
             if entries.is_empty() {
-                theme::hint(ui, "Nothing fits. Commands are found by their words: “contours”, “loop”, “theme”");
+                theme::hint(
+                    ui,
+                    "Nothing fits. Commands are found by their words: “contours”, “loop”, “theme”",
+                );
             }
             let first = self.chosen.saturating_sub(ROWS - 1);
             for (i, entry) in entries.iter().enumerate().skip(first).take(ROWS) {
@@ -101,7 +104,9 @@ impl Palette {
                 match entry.disabled {
                     Some(reason) => {
                         let color = theme::warning(ui);
-                        ui.label(egui::RichText::new(format!("Not now: {reason}")).small().color(color));
+                        ui.label(
+                            egui::RichText::new(format!("Not now: {reason}")).small().color(color),
+                        );
                     }
                     None => theme::hint(ui, entry.why.as_str()),
                 }
@@ -158,7 +163,13 @@ fn row_ui(ui: &mut egui::Ui, entry: &Entry, chosen: bool) -> egui::Response {
         Some(reason) => reason,
         None => entry.keys.as_str(),
     };
-    ui.painter().text(inner.right_center(), egui::Align2::RIGHT_CENTER, right, small, theme::dim(ui));
+    ui.painter().text(
+        inner.right_center(),
+        egui::Align2::RIGHT_CENTER,
+        right,
+        small,
+        theme::dim(ui),
+    );
     response
 }
 
@@ -227,7 +238,9 @@ fn entries(text: &str, view: &View<'_>) -> Vec<Entry> {
             });
         }
     }
-    for (what, paths) in [("Open recent", &recent.clips), ("Recent checkpoint", &recent.checkpoints)] {
+    for (what, paths) in
+        [("Open recent", &recent.clips), ("Recent checkpoint", &recent.checkpoints)]
+    {
         for path in paths {
             let name = format!("{what}: {}", file_label(path));
             if let Some(score) = fuzzy(typed, &name) {
@@ -248,7 +261,8 @@ fn entries(text: &str, view: &View<'_>) -> Vec<Entry> {
 }
 
 fn word_start(typed: &str, text: &str) -> bool {
-    typed.len() >= 3 && text.to_lowercase().split_whitespace().any(|w| w.starts_with(&typed.to_lowercase()))
+    typed.len() >= 3
+        && text.to_lowercase().split_whitespace().any(|w| w.starts_with(&typed.to_lowercase()))
 }
 
 /// How well the letters of `typed` stand in `text`, in order; higher is better, `None` when they
@@ -263,7 +277,8 @@ fn fuzzy(typed: &str, text: &str) -> Option<i32> {
         let found = at + offset;
         run = if offset == 0 && at > 0 { run + 1 } else { 0 };
         let starts_word = found == 0 || !text[found - 1].is_alphanumeric();
-        score += if starts_word { 12 } else { 1 } + 4 * run - i32::try_from(offset.min(20)).unwrap_or(0);
+        score +=
+            if starts_word { 12 } else { 1 } + 4 * run - i32::try_from(offset.min(20)).unwrap_or(0);
         at = found + 1;
     }
     Some(score - i32::try_from(text.len() / 8).unwrap_or(0))

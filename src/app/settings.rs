@@ -480,7 +480,8 @@ impl SettingsStore {
                 }
                 Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
                 Err(e) => {
-                    trouble = Some(format!("cannot read {}: {e}. Defaults are used", path.display()));
+                    trouble =
+                        Some(format!("cannot read {}: {e}. Defaults are used", path.display()));
                 }
             }
         }

@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use egui::ColorImage;
-use image::ImageEncoder as _;
 
 use super::open::main_path;
 use super::view::View;
+use crate::export::write_png;
+use crate::overlay::RgbaPicture;
 
 /// What a screenshot says about itself.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,7 +41,10 @@ impl ShotFacts {
             name.push_str(checkpoint.split('.').next().unwrap_or(checkpoint));
             text.extend([
                 ("fnac:checkpoint", checkpoint.to_owned()),
-                ("fnac:checkpoint_sha256", view.checkpoint.map(|c| c.sha256.clone()).unwrap_or_default()),
+                (
+                    "fnac:checkpoint_sha256",
+                    view.checkpoint.map(|c| c.sha256.clone()).unwrap_or_default(),
+                ),
                 ("fnac:map", view.map.word().to_owned()),
                 ("fnac:cells", view.geometry().to_string()),
                 ("fnac:interpolation", view.overlay.interpolation.name().to_owned()),
@@ -57,7 +61,8 @@ impl ShotFacts {
 /// The folder for screenshots and videos: the user's pictures, else the home, else here.
 pub fn pictures_dir() -> PathBuf {
     let dirs = directories::UserDirs::new();
-    let pictures = dirs.as_ref().and_then(|d| d.picture_dir().map(Path::to_owned)).filter(|p| p.is_dir());
+    let pictures =
+        dirs.as_ref().and_then(|d| d.picture_dir().map(Path::to_owned)).filter(|p| p.is_dir());
     pictures.or_else(|| dirs.map(|d| d.home_dir().to_owned())).unwrap_or_else(|| ".".into())
 }
 
@@ -74,74 +79,16 @@ pub fn free_name(wanted: PathBuf) -> PathBuf {
         .unwrap_or(wanted)
 }
 
-/// Encodes and writes the whole file or nothing.
+/// Writes the whole file or nothing.
 pub fn save_png(picture: &ColorImage, text: &[(&str, String)], path: &Path) -> Result<(), String> {
-    let bytes = png(picture, text).map_err(|e| format!("cannot encode the picture: {e}"))?;
-    super::settings::write_atomically(path, &bytes)
-        .map_err(|e| format!("cannot write {}: {e}. Choose another folder", path.display()))
-}
-
-fn png(picture: &ColorImage, text: &[(&str, String)]) -> image::ImageResult<Vec<u8>> {
-    let [w, h] = picture.size.map(|v| u32::try_from(v).unwrap_or(0));
-    let mut out = Vec::new();
-    image::codecs::png::PngEncoder::new(&mut out).write_image(
-        picture.as_raw(),
-        w,
-        h,
-        image::ExtendedColorType::Rgba8,
-    )?;
-    // The signature has 8 bytes, the header chunk 25; text may stand right after it.
-    let after_header = 33.min(out.len());
-    let chunks: Vec<u8> = text.iter().flat_map(|(k, v)| text_chunk(k, v)).collect();
-    out.splice(after_header..after_header, chunks);
-    Ok(out)
-}
-
-/// An `iTXt` chunk: UTF-8, not compressed.
-fn text_chunk(key: &str, value: &str) -> Vec<u8> {
-    let mut body = b"iTXt".to_vec();
-    body.extend(key.bytes().filter(u8::is_ascii_graphic).take(79));
-    // End of key, no compression (flag, method), no language, no translated key.
-    body.extend([0, 0, 0, 0, 0]);
-    body.extend(value.as_bytes());
-    let mut out = u32::try_from(body.len() - 4).unwrap_or(0).to_be_bytes().to_vec();
-    let crc = crc32(&body);
-    out.extend(body);
-    out.extend(crc.to_be_bytes());
-    out
-}
-
-/// The CRC of the PNG specification (ISO 3309), bit by bit: the texts are short.
-fn crc32(bytes: &[u8]) -> u32 {
-    let mut crc = u32::MAX;
-    for b in bytes {
-        crc ^= u32::from(*b);
-        for _ in 0..8 {
-            crc = if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 };
-        }
-    }
-    !crc
+    let [width, height] = picture.size.map(|v| u32::try_from(v).unwrap_or(0));
+    let picture = RgbaPicture { width, height, data: picture.as_raw().to_vec() };
+    write_png(path, &picture, text).map_err(|e| e.to_string())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_crc_is_the_standard_one() {
-        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
-    }
-
-    #[test]
-    fn a_screenshot_reads_back_with_its_words() {
-        let picture = ColorImage::filled([5, 3], egui::Color32::from_rgb(10, 20, 30));
-        let bytes = png(&picture, &[("fnac:frame", "12".into()), ("Title", "ü".into())]).unwrap();
-        let back = image::load_from_memory(&bytes).unwrap().to_rgba8();
-        assert_eq!((back.width(), back.height()), (5, 3));
-        assert_eq!(back.get_pixel(4, 2).0, [10, 20, 30, 255]);
-        let has = |s: &str| bytes.windows(s.len()).any(|w| w == s.as_bytes());
-        assert!(has("fnac:frame") && has("12") && has("ü"));
-    }
 
     #[test]
     fn nothing_is_overwritten() {

@@ -43,7 +43,9 @@ pub fn run(args: WindowArgs) -> anyhow::Result<()> {
             }
         }
     }
-    bail!("the graphics device was lost {RESTARTS_MAX} times. Update the graphics driver, or start with WGPU_BACKEND=gl")
+    bail!(
+        "the graphics device was lost {RESTARTS_MAX} times. Update the graphics driver, or start with WGPU_BACKEND=gl"
+    )
 }
 
 fn check(args: &WindowArgs) -> anyhow::Result<()> {
@@ -76,7 +78,11 @@ struct Ending {
 type SharedEnding = Arc<Mutex<Ending>>;
 
 /// `Some` when the device was lost and the window should open again with these arguments.
-fn open(args: &WindowArgs, config_dir: Option<PathBuf>, guard: &StartGuard) -> anyhow::Result<Option<WindowArgs>> {
+fn open(
+    args: &WindowArgs,
+    config_dir: Option<PathBuf>,
+    guard: &StartGuard,
+) -> anyhow::Result<Option<WindowArgs>> {
     let kept = config_dir
         .as_deref()
         .and_then(|d| std::fs::read_to_string(d.join("settings.toml")).ok())
@@ -103,29 +109,33 @@ fn open(args: &WindowArgs, config_dir: Option<PathBuf>, guard: &StartGuard) -> a
     let lost_in = lost.clone();
     let was_lost = lost.clone();
     let window = move || {
-        eframe::run_native("fnac", options, Box::new(move |cc| {
-            if let Some(rs) = &cc.wgpu_render_state {
-                watch_device(&rs.device, &lost_in, &cc.egui_ctx);
-            }
-            let start = Start {
-                args: args_in.clone(),
-                config_dir,
-                cache_dir: settings::cache_dir(),
-                output: OutputChoice::Default,
-                safe,
-            };
-            let app = App::new(&cc.egui_ctx, cc.wgpu_render_state.as_ref(), start)?;
-            Ok(Box::new(Window {
-                app,
-                args: args_in,
-                opened: Instant::now(),
-                ending: for_window,
-                lost: lost_in,
-                shot_asked: false,
-                device: cc.wgpu_render_state.as_ref().map(|rs| rs.device.clone()),
-                noted: Instant::now(),
-            }))
-        }))
+        eframe::run_native(
+            "fnac",
+            options,
+            Box::new(move |cc| {
+                if let Some(rs) = &cc.wgpu_render_state {
+                    watch_device(&rs.device, &lost_in, &cc.egui_ctx);
+                }
+                let start = Start {
+                    args: args_in.clone(),
+                    config_dir,
+                    cache_dir: settings::cache_dir(),
+                    output: OutputChoice::Default,
+                    safe,
+                };
+                let app = App::new(&cc.egui_ctx, cc.wgpu_render_state.as_ref(), start)?;
+                Ok(Box::new(Window {
+                    app,
+                    args: args_in,
+                    opened: Instant::now(),
+                    ending: for_window,
+                    lost: lost_in,
+                    shot_asked: false,
+                    device: cc.wgpu_render_state.as_ref().map(|rs| rs.device.clone()),
+                    noted: Instant::now(),
+                }))
+            }),
+        )
     };
     // A loss in the middle of a frame makes egui's renderer panic; that alone is caught.
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(window));
@@ -144,7 +154,9 @@ fn open(args: &WindowArgs, config_dir: Option<PathBuf>, guard: &StartGuard) -> a
         match ending.shot {
             Some(Ok(())) => {}
             Some(Err(e)) => bail!("{e}"),
-            None => bail!("the window was closed before the screenshot {} was taken", path.display()),
+            None => {
+                bail!("the window was closed before the screenshot {} was taken", path.display())
+            }
         }
     }
     Ok(None)
@@ -197,17 +209,22 @@ fn watch_device(device: &wgpu::Device, lost: &Arc<AtomicBool>, ctx: &egui::Conte
 
 fn explain(e: &eframe::Error) -> anyhow::Error {
     let cause = e.to_string();
-    let no_display = std::env::var_os("DISPLAY").is_none() && std::env::var_os("WAYLAND_DISPLAY").is_none();
+    let no_display =
+        std::env::var_os("DISPLAY").is_none() && std::env::var_os("WAYLAND_DISPLAY").is_none();
     match e {
         eframe::Error::Wgpu(_) => anyhow!(
             "no graphics for the window: {cause}. Install a Vulkan or OpenGL driver (Debian and \
              Ubuntu: `apt install mesa-vulkan-drivers libgl1-mesa-dri libegl1`), or try \
              WGPU_BACKEND=gl. `fnac doctor` lists what is found; `fnac localize` needs no graphics"
         ),
-        eframe::Error::Winit(_) | eframe::Error::WinitEventLoop(_) if cfg!(target_os = "linux") && no_display => anyhow!(
-            "no display: neither DISPLAY nor WAYLAND_DISPLAY is set. Start fnac inside a desktop, \
+        eframe::Error::Winit(_) | eframe::Error::WinitEventLoop(_)
+            if cfg!(target_os = "linux") && no_display =>
+        {
+            anyhow!(
+                "no display: neither DISPLAY nor WAYLAND_DISPLAY is set. Start fnac inside a desktop, \
              or under `xvfb-run`; `fnac localize`, `fnac probe` and the other commands need no display"
-        ),
+            )
+        }
         eframe::Error::Winit(_) | eframe::Error::WinitEventLoop(_) => anyhow!(
             "cannot open a window: {cause}. Is the display reachable from here? `fnac localize` \
              and the other commands need no display"
@@ -230,7 +247,9 @@ struct Window {
 
 impl Window {
     fn screenshot(&mut self, ctx: &egui::Context) {
-        let (Some(path), Some(after)) = (&self.args.screenshot, self.args.after_secs) else { return };
+        let (Some(path), Some(after)) = (&self.args.screenshot, self.args.after_secs) else {
+            return;
+        };
         let after = Duration::try_from_secs_f64(after.max(0.0)).unwrap_or(Duration::ZERO);
         let open_for = self.opened.elapsed();
         if open_for < after {
@@ -240,17 +259,22 @@ impl Window {
         if self.shot_asked {
             ctx.request_repaint_after(Duration::from_millis(200));
             if open_for > after + SHOT_PATIENCE {
-                self.end_shot(ctx, Err(format!("no picture of the window within {} s", SHOT_PATIENCE.as_secs())));
+                self.end_shot(
+                    ctx,
+                    Err(format!("no picture of the window within {} s", SHOT_PATIENCE.as_secs())),
+                );
             }
             return;
         }
         self.shot_asked = true;
         let (path, ending, wake) = (path.clone(), self.ending.clone(), ctx.clone());
-        ctx.send_viewport_cmd(egui::ViewportCommand::Screenshot(egui::ScreenshotCallback::new(move |picture| {
-            let result = super::shots::save_png(&picture, &[], &path);
-            ending.lock().unwrap_or_else(PoisonError::into_inner).shot = Some(result);
-            wake.send_viewport_cmd(egui::ViewportCommand::Close);
-        })));
+        ctx.send_viewport_cmd(egui::ViewportCommand::Screenshot(egui::ScreenshotCallback::new(
+            move |picture| {
+                let result = super::shots::save_png(&picture, &[], &path);
+                ending.lock().unwrap_or_else(PoisonError::into_inner).shot = Some(result);
+                wake.send_viewport_cmd(egui::ViewportCommand::Close);
+            },
+        )));
         ctx.request_repaint();
     }
 
@@ -262,7 +286,9 @@ impl Window {
     /// For tests: `FNAC_TEST_LOSE_DEVICE=SECONDS` loses the device once.
     fn lose_on_request(&self, ctx: &egui::Context) {
         static DONE: AtomicBool = AtomicBool::new(false);
-        let Some(after) = std::env::var("FNAC_TEST_LOSE_DEVICE").ok().and_then(|s| s.parse::<f64>().ok()) else {
+        let Some(after) =
+            std::env::var("FNAC_TEST_LOSE_DEVICE").ok().and_then(|s| s.parse::<f64>().ok())
+        else {
             return;
         };
         let due = Duration::try_from_secs_f64(after).unwrap_or_default();

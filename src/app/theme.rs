@@ -2,7 +2,9 @@
 //!
 //! The only place with colours of the window itself; colours of data are the overlay room's.
 
-use egui::{Color32, FontFamily, FontId, Margin, Stroke, TextStyle, Theme, Visuals, style::WidgetVisuals};
+use egui::{
+    Color32, FontFamily, FontId, Margin, Stroke, TextStyle, Theme, Visuals, style::WidgetVisuals,
+};
 
 use super::settings::ThemeChoice;
 
@@ -27,12 +29,20 @@ pub fn dim(ui: &egui::Ui) -> Color32 {
 
 /// Errors and running sound tests.
 pub fn danger(ui: &egui::Ui) -> Color32 {
-    if ui.visuals().dark_mode { Color32::from_rgb(0xff, 0x6b, 0x5e) } else { Color32::from_rgb(0xb8, 0x1d, 0x13) }
+    if ui.visuals().dark_mode {
+        Color32::from_rgb(0xff, 0x6b, 0x5e)
+    } else {
+        Color32::from_rgb(0xb8, 0x1d, 0x13)
+    }
 }
 
 /// What is not as wished.
 pub fn warning(ui: &egui::Ui) -> Color32 {
-    if ui.visuals().dark_mode { Color32::from_rgb(0xf0, 0xb4, 0x4a) } else { Color32::from_rgb(0x8a, 0x58, 0x00) }
+    if ui.visuals().dark_mode {
+        Color32::from_rgb(0xf0, 0xb4, 0x4a)
+    } else {
+        Color32::from_rgb(0x8a, 0x58, 0x00)
+    }
 }
 
 const fn grey(v: u8) -> Color32 {
@@ -140,7 +150,8 @@ fn visuals(mut v: Visuals, g: &Greys, accent: Color32) -> Visuals {
     v.menu_corner_radius = egui::CornerRadius::same(4);
     v.hyperlink_color = accent;
     v.selection.bg_fill = accent.gamma_multiply(if v.dark_mode { 0.35 } else { 0.28 });
-    v.selection.stroke = Stroke::new(1.0, if v.dark_mode { Color32::WHITE } else { Color32::BLACK });
+    v.selection.stroke =
+        Stroke::new(1.0, if v.dark_mode { Color32::WHITE } else { Color32::BLACK });
     v.slider_trailing_fill = true;
     v.striped = false;
     v
@@ -159,7 +170,8 @@ pub fn fact(ui: &mut egui::Ui, label: &str, value: impl Into<String>) -> egui::R
 pub fn number(ui: &mut egui::Ui, label: &str, value: impl Into<String>) -> egui::Response {
     let color = dim(ui);
     ui.label(egui::RichText::new(label).color(color));
-    let r = ui.add(egui::Label::new(egui::RichText::new(value.into()).monospace()).selectable(true));
+    let r =
+        ui.add(egui::Label::new(egui::RichText::new(value.into()).monospace()).selectable(true));
     ui.end_row();
     r
 }

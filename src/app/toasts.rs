@@ -58,10 +58,12 @@ impl Toasts {
                         ToastKind::Warning => theme::warning(ui),
                         ToastKind::Error => theme::danger(ui),
                     };
-                    let frame = egui::Frame::popup(ui.style()).inner_margin(egui::Margin::symmetric(10, 8));
+                    let frame =
+                        egui::Frame::popup(ui.style()).inner_margin(egui::Margin::symmetric(10, 8));
                     let inner = frame.show(ui, |ui| {
                         ui.horizontal(|ui| {
-                            let (bar, _) = ui.allocate_exact_size(egui::vec2(3.0, 18.0), egui::Sense::hover());
+                            let (bar, _) =
+                                ui.allocate_exact_size(egui::vec2(3.0, 18.0), egui::Sense::hover());
                             ui.painter().rect_filled(bar, 1.0, color);
                             ui.add(egui::Label::new(&toast.text).wrap());
                             if ui.small_button("×").on_hover_text("Dismiss").clicked() {

@@ -28,7 +28,8 @@ pub fn transport_ui(ui: &mut egui::Ui, view: &View<'_>, out: &mut CommandSender)
                 let text = egui::RichText::new(format!("sound test: {}", view.sound_test.label()))
                     .strong()
                     .color(theme::danger(ui));
-                ui.label(text).on_hover_text("The model hears something else than you do. n or Esc ends it");
+                ui.label(text)
+                    .on_hover_text("The model hears something else than you do. n or Esc ends it");
             }
         });
     });
@@ -98,7 +99,9 @@ fn volume_ui(ui: &mut egui::Ui, view: &View<'_>, out: &mut CommandSender) {
     };
     if let Some(why) = no_sound.filter(|_| view.has_clip()) {
         let why_text = egui::RichText::new(why).color(theme::warning(ui));
-        ui.label(why_text).on_hover_text("The clip runs on the computer's clock. A device is used as soon as it is there");
+        ui.label(why_text).on_hover_text(
+            "The clip runs on the computer's clock. A device is used as soon as it is there",
+        );
         return;
     }
     let muted = view.settings.play.muted;
@@ -121,6 +124,10 @@ fn model_ui(ui: &mut egui::Ui, view: &View<'_>) {
         return;
     }
     match s.state {
+        InferState::Ready if s.filled >= 0.9995 && !s.filling => {
+            ui.label(egui::RichText::new("all computed").monospace())
+                .on_hover_text("Every frame of the clip has its map");
+        }
         InferState::Ready => {
             ui.label(egui::RichText::new(format!("{:5.1} maps/s", s.maps_per_sec)).monospace())
                 .on_hover_text(format!(
@@ -130,7 +137,8 @@ fn model_ui(ui: &mut egui::Ui, view: &View<'_>) {
                 ));
         }
         state => {
-            let color = if state == InferState::Failed { theme::danger(ui) } else { theme::warning(ui) };
+            let color =
+                if state == InferState::Failed { theme::danger(ui) } else { theme::warning(ui) };
             ui.label(egui::RichText::new(state.word()).color(color)).on_hover_text(&s.message);
         }
     }

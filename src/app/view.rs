@@ -103,7 +103,9 @@ impl View<'_> {
     pub fn scale_mode(&self) -> ScaleMode {
         match (self.overlay.scale, self.checkpoint.and_then(|c| c.card.calibration)) {
             (ScaleChoice::PerFrame, _) => ScaleMode::PerFrame,
-            (ScaleChoice::Calibrated, Some((lo, hi))) if lo < hi => ScaleMode::Calibrated { lo, hi },
+            (ScaleChoice::Calibrated, Some((lo, hi))) if lo < hi => {
+                ScaleMode::Calibrated { lo, hi }
+            }
             (ScaleChoice::Absolute | ScaleChoice::Calibrated, _) => ScaleMode::Absolute,
         }
     }

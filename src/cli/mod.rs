@@ -15,6 +15,10 @@ mod window;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 pub use progress::{Progress, stop_requested};
@@ -165,7 +169,11 @@ fn init_log() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("FNAC_LOG").unwrap_or_else(|_| {
         tracing_subscriber::EnvFilter::new("warn,winit=error,egui_wgpu=error,wgpu_hal=error,wgpu_core=error,naga=error")
     });
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init().ok();
+    tracing_subscriber::registry()
+        .with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_filter(filter))
+        .with(crate::app::log::LogLayer(crate::app::log::shared().clone()))
+        .try_init()
+        .ok();
 }
 
 #[cfg(test)]

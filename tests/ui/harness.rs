@@ -39,16 +39,20 @@ pub fn window(config: &Path, args: WindowArgs) -> H {
         output: OutputChoice::Null { pace: 1.0 },
         safe: false,
     };
-    Harness::builder().with_size([1280.0, 760.0]).with_max_steps(60).with_step_dt(0.02).build_ui_state(
-        |ui, window: &mut Window| {
-            if let Some(start) = window.start.take() {
-                window.app = Some(App::new(ui.ctx(), None, start).unwrap());
-            }
-            window.logic(&ui.ctx().clone());
-            window.frame(ui);
-        },
-        Window { start: Some(start), app: None },
-    )
+    Harness::builder()
+        .with_size([1280.0, 760.0])
+        .with_max_steps(60)
+        .with_step_dt(0.02)
+        .build_ui_state(
+            |ui, window: &mut Window| {
+                if let Some(start) = window.start.take() {
+                    window.app = Some(App::new(ui.ctx(), None, start).unwrap());
+                }
+                window.logic(&ui.ctx().clone());
+                window.frame(ui);
+            },
+            Window { start: Some(start), app: None },
+        )
 }
 
 /// Steps until `what` holds; the window may be playing, so it never settles by itself.
@@ -88,8 +92,7 @@ pub fn clip(dir: &Path, name: &str, frames: i64) -> std::path::PathBuf {
             p[2] = 80;
         }
         writer.push_video(&rgba, MediaTime::from_millis(i * 40)).unwrap();
-        let sound: Vec<f32> =
-            (0..1920 * 2).map(|k| ((k / 2) as f32 * 0.06).sin() * 0.2).collect();
+        let sound: Vec<f32> = (0..1920 * 2).map(|k| ((k / 2) as f32 * 0.06).sin() * 0.2).collect();
         writer.push_audio(&sound).unwrap();
     }
     writer.finish().unwrap();

@@ -53,10 +53,13 @@ fn a_disabled_command_says_why() {
     frames(&mut h);
     h.get_by_label("Command palette").type_text("silence");
     frames(&mut h);
-    assert!(h.query_by_label_contains("Not now: no c").is_some(), "the reason stands in the palette");
+    assert!(
+        h.query_all_by_label_contains("Not now: no c").next().is_some(),
+        "the reason stands in the palette"
+    );
     h.key_press(Key::Enter);
     frames(&mut h);
-    assert!(h.query_by_label_contains("not now, no c").is_some(), "and in a toast");
+    assert!(h.query_all_by_label_contains("not now, no c").next().is_some(), "and in a toast");
     assert_eq!(*h.state().view().sound_test, fnac::infer::SoundTest::None);
 }
 
@@ -148,7 +151,7 @@ fn settings_survive_a_restart_and_a_corrupt_file() {
     let mut h = window(dir.path(), with_clip(dir.path()));
     frames(&mut h);
     assert_eq!(h.state().view().settings.look.theme, ThemeChoice::Dark, "defaults");
-    assert!(h.query_by_label_contains("settings.toml").is_some(), "and a word about it");
+    assert!(h.query_all_by_label_contains("settings.toml").next().is_some(), "and a word about it");
 }
 
 #[test]
@@ -158,11 +161,13 @@ fn what_cannot_be_opened_gives_a_toast_with_the_cause() {
     frames(&mut h);
     h.state_mut().ask(Request::Open(vec!["/no/such/film.mp4".into()]));
     frames(&mut h);
-    assert!(h.query_by_label_contains("/no/such/film.mp4").is_some());
+    assert!(h.query_all_by_label_contains("/no/such/film.mp4").next().is_some());
     let broken = dir.path().join("broken.mp4");
     std::fs::write(&broken, b"this is no video").unwrap();
     h.state_mut().ask(Request::Open(vec![broken]));
-    until(&mut h, "the cause is said", |h| h.query_by_label_contains("broken.mp4").is_some());
+    until(&mut h, "the cause is said", |h| {
+        h.query_all_by_label_contains("broken.mp4").next().is_some()
+    });
     let not_weights = dir.path().join("weights.pth");
     std::fs::write(&not_weights, b"no weights").unwrap();
     h.state_mut().ask(Request::Open(vec![not_weights]));
@@ -183,9 +188,7 @@ fn a_folder_is_a_playlist_that_page_keys_walk_through() {
     let args = WindowArgs { inputs: vec![films], ..WindowArgs::default() };
     let mut h = window(dir.path(), args);
     until(&mut h, "the first is open", |h| h.state().view().has_clip());
-    let name = |h: &H| {
-        h.state().view().source.unwrap().display_name()
-    };
+    let name = |h: &H| h.state().view().source.unwrap().display_name();
     assert_eq!(name(&h), "b9.mp4");
     h.key_press(Key::PageDown);
     until(&mut h, "the next is open", |h| name(h) == "b10.mp4" && h.state().view().has_clip());
@@ -195,10 +198,10 @@ fn a_folder_is_a_playlist_that_page_keys_walk_through() {
 fn a_clash_of_keys_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let mut h = window(dir.path(), with_clip(dir.path()));
-    frames(&mut h);
+    until(&mut h, "the clip is open", |h| h.state().view().has_clip());
     h.state_mut().ask(Request::Rebind("mute", vec!["Space".into()]));
     frames(&mut h);
-    assert!(h.query_by_label_contains("already means").is_some());
+    assert!(h.query_all_by_label_contains("already means").next().is_some());
     assert_eq!(h.state().view().bindings.shortcut("mute").as_deref(), Some("m"));
     h.state_mut().ask(Request::Rebind("mute", vec!["Ctrl+M".into()]));
     frames(&mut h);

@@ -14,46 +14,86 @@ const fn file(
 }
 
 pub(super) const COMMANDS: &[Command] = &[
-    file("open", "Open…", "A video, a sound, a picture with its sound, or a checkpoint", &["Ctrl+O"], |app, ctx, arg| {
-        match arg.map(str::trim).filter(|a| !a.is_empty()) {
+    file(
+        "open",
+        "Open…",
+        "A video, a sound, a picture with its sound, or a checkpoint",
+        &["Ctrl+O"],
+        |app, ctx, arg| match arg.map(str::trim).filter(|a| !a.is_empty()) {
             Some(path) => app.open_text(path),
             None => app.chrome.dialogs.pick(ctx, Pick::Clips),
-        }
-    })
+        },
+    )
     .argument("open /path/to/video.mp4"),
-    file("open-folder", "Open folder…", "All videos of a folder, one after the other", &[], |app, ctx, _| {
-        app.chrome.dialogs.pick(ctx, Pick::Folder);
-    }),
+    file(
+        "open-folder",
+        "Open folder…",
+        "All videos of a folder, one after the other",
+        &[],
+        |app, ctx, _| {
+            app.chrome.dialogs.pick(ctx, Pick::Folder);
+        },
+    ),
     file("open-path", "Open by path…", "Type or paste a path", &["Ctrl+L"], |app, _, _| {
         app.chrome.dialogs.ask_path();
     }),
-    file("paste-path", "Paste path", "Opens the path that is on the clipboard", &["Ctrl+V"], |app, ctx, arg| {
-        match arg {
-            Some(text) => app.open_text(text),
-            // From the menu: the answer comes as an event.
-            None => ctx.send_viewport_cmd(egui::ViewportCommand::RequestPaste),
-        }
-    }),
+    file(
+        "paste-path",
+        "Paste path",
+        "Opens the path that is on the clipboard",
+        &["Ctrl+V"],
+        |app, ctx, arg| {
+            match arg {
+                Some(text) => app.open_text(text),
+                // From the menu: the answer comes as an event.
+                None => ctx.send_viewport_cmd(egui::ViewportCommand::RequestPaste),
+            }
+        },
+    ),
     file("builtin", "Built-in clip", "The clip that the program draws itself", &[], |app, _, _| {
         app.open_builtin();
     }),
-    file("screenshot", "Screenshot", "The frame at its own size with map and legend, as PNG", &["s"], |app, ctx, arg| {
-        app.screenshot(ctx, true, arg);
-    })
+    file(
+        "screenshot",
+        "Screenshot",
+        "The frame at its own size with map and legend, as PNG",
+        &["s"],
+        |app, ctx, arg| {
+            app.screenshot(ctx, true, arg);
+        },
+    )
     .argument("screenshot /path/to/file.png")
     .when(with_picture),
-    file("screenshot-plain", "Screenshot without map", "The frame alone, as PNG", &["Shift+S"], |app, ctx, arg| {
-        app.screenshot(ctx, false, arg);
-    })
+    file(
+        "screenshot-plain",
+        "Screenshot without map",
+        "The frame alone, as PNG",
+        &["Shift+S"],
+        |app, ctx, arg| {
+            app.screenshot(ctx, false, arg);
+        },
+    )
     .argument("screenshot-plain /path/to/file.png")
     .when(with_picture),
-    file("copy-picture", "Copy picture", "The frame with map and legend, to the clipboard", &["Ctrl+C"], |app, ctx, _| {
-        app.copy_picture(ctx);
-    })
+    file(
+        "copy-picture",
+        "Copy picture",
+        "The frame with map and legend, to the clipboard",
+        &["Ctrl+C"],
+        |app, ctx, _| {
+            app.copy_picture(ctx);
+        },
+    )
     .when(with_picture),
-    file("export", "Export video…", "Writes a video with the map drawn in, and its sound", &["Ctrl+E"], |app, _, _| {
-        app.show_panel("export");
-    })
+    file(
+        "export",
+        "Export video…",
+        "Writes a video with the map drawn in, and its sound",
+        &["Ctrl+E"],
+        |app, _, _| {
+            app.show_panel("export");
+        },
+    )
     .when(with_clip),
     file("undo", "Undo", "Takes back the last change of a setting", &["Ctrl+Z"], |app, ctx, _| {
         app.undo(ctx);
@@ -66,8 +106,14 @@ pub(super) const COMMANDS: &[Command] = &[
     file("quit", "Quit", "Closes the window", &["q", "Ctrl+Q"], |_, ctx, _| {
         ctx.send_viewport_cmd(egui::ViewportCommand::Close);
     }),
-    file("quit-keep", "Quit and keep the place", "Closes; the clip opens where it was left", &["Shift+Q"], |app, ctx, _| {
-        app.keep_position();
-        ctx.send_viewport_cmd(egui::ViewportCommand::Close);
-    }),
+    file(
+        "quit-keep",
+        "Quit and keep the place",
+        "Closes; the clip opens where it was left",
+        &["Shift+Q"],
+        |app, ctx, _| {
+            app.keep_position();
+            ctx.send_viewport_cmd(egui::ViewportCommand::Close);
+        },
+    ),
 ];

@@ -42,15 +42,8 @@ pub enum Category {
 
 impl Category {
     /// All, in menu order.
-    pub const ALL: &[Self] = &[
-        Self::File,
-        Self::Play,
-        Self::Seek,
-        Self::Overlay,
-        Self::Model,
-        Self::Window,
-        Self::Help,
-    ];
+    pub const ALL: &[Self] =
+        &[Self::File, Self::Play, Self::Seek, Self::Overlay, Self::Model, Self::Window, Self::Help];
 
     /// Title of the menu.
     pub fn title(self) -> &'static str {
@@ -273,7 +266,12 @@ impl CommandSender {
 }
 
 /// A button for a command: its text, tooltip with key, greyed with the reason when it cannot run.
-pub fn button(ui: &mut egui::Ui, view: &View<'_>, out: &mut CommandSender, id: &'static str) -> egui::Response {
+pub fn button(
+    ui: &mut egui::Ui,
+    view: &View<'_>,
+    out: &mut CommandSender,
+    id: &'static str,
+) -> egui::Response {
     let text = find(id).map_or(id, |c| c.text);
     button_with(ui, view, out, id, text)
 }
@@ -301,8 +299,10 @@ pub fn button_with(
     }
     match why_not {
         None => response.on_hover_text(view.bindings.tooltip(command)),
-        Some(reason) => response
-            .on_disabled_hover_text(format!("{}\nNot now: {reason}", view.bindings.tooltip(command))),
+        Some(reason) => response.on_disabled_hover_text(format!(
+            "{}\nNot now: {reason}",
+            view.bindings.tooltip(command)
+        )),
     }
 }
 
@@ -350,6 +350,8 @@ pub fn menu_item(ui: &mut egui::Ui, view: &View<'_>, out: &mut CommandSender, id
     }
     match why_not {
         None => response.on_hover_text(command.why),
-        Some(reason) => response.on_disabled_hover_text(format!("{}\nNot now: {reason}", command.why)),
+        Some(reason) => {
+            response.on_disabled_hover_text(format!("{}\nNot now: {reason}", command.why))
+        }
     };
 }

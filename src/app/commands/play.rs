@@ -24,9 +24,15 @@ fn nudge_volume(app: &mut super::App, by: f32) {
 }
 
 pub(super) const COMMANDS: &[Command] = &[
-    play("play", "Play / pause", "Plays or pauses; at the end starts again", &["Space", "p"], |app, _, _| {
-        app.state.player.toggle();
-    }),
+    play(
+        "play",
+        "Play / pause",
+        "Plays or pauses; at the end starts again",
+        &["Space", "p"],
+        |app, _, _| {
+            app.state.player.toggle();
+        },
+    ),
     play("speed-down", "Slower", "Speed divided by 1.1, pitch kept", &["["], |app, _, _| {
         app.multiply_speed(1.0 / 1.1);
     })
@@ -41,15 +47,19 @@ pub(super) const COMMANDS: &[Command] = &[
     play("speed-double", "Double speed", "Speed doubled, pitch kept", &["}"], |app, _, _| {
         app.multiply_speed(2.0);
     }),
-    play("speed", "Speed", "Sets the speed, 0.1 to 4; without a number: normal", &["Backspace"], |app, _, arg| {
-        match arg.map(str::trim).filter(|a| !a.is_empty()) {
+    play(
+        "speed",
+        "Speed",
+        "Sets the speed, 0.1 to 4; without a number: normal",
+        &["Backspace"],
+        |app, _, arg| match arg.map(str::trim).filter(|a| !a.is_empty()) {
             None => app.state.player.set_speed(1.0),
             Some(text) => match text.trim_end_matches(['x', '×']).parse::<f64>() {
                 Ok(v) if v.is_finite() && v > 0.0 => app.state.player.set_speed(v.clamp(0.1, 4.0)),
                 _ => app.warn(format!("speed {text}: want a number from 0.1 to 4")),
             },
-        }
-    })
+        },
+    )
     .argument("speed 0.25"),
     play("loop-ab", "A-B loop", "Marks A, then B, then ends the loop", &["l"], |app, _, _| {
         app.cycle_loop();
@@ -63,12 +73,18 @@ pub(super) const COMMANDS: &[Command] = &[
         let now = app.state.player.presentation().now;
         app.set_loop(Some(a.unwrap_or(MediaTime::ZERO)), Some(now));
     }),
-    play("loop-clip", "Loop the clip", "Starts the clip again at its end", &["Shift+L"], |app, _, _| {
-        let on = !app.state.settings.now.play.loop_clip;
-        app.state.settings.now.play.loop_clip = on;
-        app.state.player.set_loop_clip(on);
-        app.note(if on { "the clip loops" } else { "the clip ends at its end" });
-    }),
+    play(
+        "loop-clip",
+        "Loop the clip",
+        "Starts the clip again at its end",
+        &["Shift+L"],
+        |app, _, _| {
+            let on = !app.state.settings.now.play.loop_clip;
+            app.state.settings.now.play.loop_clip = on;
+            app.state.player.set_loop_clip(on);
+            app.note(if on { "the clip loops" } else { "the clip ends at its end" });
+        },
+    ),
     play("mute", "Mute", "No sound; the map still hears it", &["m"], |app, _, _| {
         app.state.settings.now.play.muted ^= true;
         app.apply_volume();
@@ -85,8 +101,14 @@ pub(super) const COMMANDS: &[Command] = &[
         app.playlist_step(ctx, 1);
     })
     .when(|v| if v.playlist.len() > 1 { Ok(()) } else { Err("there is only one clip") }),
-    play("previous-item", "Previous item", "The clip before in the playlist", &["PgUp"], |app, ctx, _| {
-        app.playlist_step(ctx, -1);
-    })
+    play(
+        "previous-item",
+        "Previous item",
+        "The clip before in the playlist",
+        &["PgUp"],
+        |app, ctx, _| {
+            app.playlist_step(ctx, -1);
+        },
+    )
     .when(|v| if v.playlist.len() > 1 { Ok(()) } else { Err("there is only one clip") }),
 ];

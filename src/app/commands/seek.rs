@@ -42,7 +42,11 @@ pub(crate) fn parse_place(text: &str) -> Option<Place> {
     for (i, part) in parts.iter().enumerate() {
         let v: f64 = part.trim().parse().ok()?;
         // Only the first part may be large, only the last may have a fraction.
-        if !v.is_finite() || v < 0.0 || (i > 0 && v >= 60.0) || (i + 1 < parts.len() && v.fract() != 0.0) {
+        if !v.is_finite()
+            || v < 0.0
+            || (i > 0 && v >= 60.0)
+            || (i + 1 < parts.len() && v.fract() != 0.0)
+        {
             return None;
         }
         secs = secs * 60.0 + v;
@@ -69,13 +73,25 @@ pub(super) const COMMANDS: &[Command] = &[
         app.seek_by(-1.0);
     })
     .press(Press::Repeat),
-    go("on-far", "On a minute", "Jumps 60 s on; a tenth on clips under a minute", &["Up"], |app, _, _| {
-        app.seek_by(far(app));
-    })
+    go(
+        "on-far",
+        "On a minute",
+        "Jumps 60 s on; a tenth on clips under a minute",
+        &["Up"],
+        |app, _, _| {
+            app.seek_by(far(app));
+        },
+    )
     .press(Press::Repeat),
-    go("back-far", "Back a minute", "Jumps 60 s back; a tenth on clips under a minute", &["Down"], |app, _, _| {
-        app.seek_by(-far(app));
-    })
+    go(
+        "back-far",
+        "Back a minute",
+        "Jumps 60 s back; a tenth on clips under a minute",
+        &["Down"],
+        |app, _, _| {
+            app.seek_by(-far(app));
+        },
+    )
     .press(Press::Repeat),
     go("start", "To the start", "Shows the first frame", &["Home"], |app, _, _| {
         app.state.player.seek(MediaTime::ZERO);
@@ -87,20 +103,32 @@ pub(super) const COMMANDS: &[Command] = &[
             None => app.state.player.seek(app.state.player.presentation().duration),
         }
     }),
-    go("go", "Go to…", "Goes to a time or frame: 62.5, 1:02.5 or f123", &["g"], |app, ctx, arg| {
-        match arg.map(str::trim).filter(|a| !a.is_empty()) {
+    go(
+        "go",
+        "Go to…",
+        "Goes to a time or frame: 62.5, 1:02.5 or f123",
+        &["g"],
+        |app, ctx, arg| match arg.map(str::trim).filter(|a| !a.is_empty()) {
             None => app.ask_palette(ctx, "go "),
             Some(text) => match parse_place(text) {
                 Some(Place::Frame(f)) => app.state.player.seek_frame(f),
                 Some(Place::Time(t)) => app.state.player.seek(t),
-                None => app.warn(format!("go {text}: want a time like 1:02.5 or a frame like f123")),
+                None => {
+                    app.warn(format!("go {text}: want a time like 1:02.5 or a frame like f123"))
+                }
             },
-        }
-    })
+        },
+    )
     .argument("go 1:02.5"),
-    go("undo-seek", "Undo the jump", "Back to where the last jump started", &["Shift+Backspace"], |app, _, _| {
-        app.state.player.undo_seek();
-    }),
+    go(
+        "undo-seek",
+        "Undo the jump",
+        "Back to where the last jump started",
+        &["Shift+Backspace"],
+        |app, _, _| {
+            app.state.player.undo_seek();
+        },
+    ),
 ];
 
 #[cfg(test)]

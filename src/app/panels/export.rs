@@ -22,7 +22,13 @@ pub struct ExportPanel {
 
 impl Default for ExportPanel {
     fn default() -> Self {
-        Self { path: String::new(), loop_only: false, legend: true, proposed_for: None, picked: None }
+        Self {
+            path: String::new(),
+            loop_only: false,
+            legend: true,
+            proposed_for: None,
+            picked: None,
+        }
     }
 }
 
@@ -50,14 +56,18 @@ impl ExportPanel {
 impl Panel for ExportPanel {
     fn ui(&mut self, ui: &mut egui::Ui, view: &View<'_>, out: &mut CommandSender) {
         if !view.has_clip() {
-            theme::hint(ui, "Open a clip: it can be written as a video with the map drawn in, and its sound");
+            theme::hint(
+                ui,
+                "Open a clip: it can be written as a video with the map drawn in, and its sound",
+            );
             return;
         }
         self.propose(view);
         let label = ui.label(egui::RichText::new("Write to").color(theme::dim(ui)));
         ui.horizontal(|ui| {
             let width = (ui.available_width() - 72.0).max(80.0);
-            ui.add(egui::TextEdit::singleline(&mut self.path).desired_width(width)).labelled_by(label.id);
+            ui.add(egui::TextEdit::singleline(&mut self.path).desired_width(width))
+                .labelled_by(label.id);
             if ui.button("Choose…").clicked() {
                 let name = file_label(std::path::Path::new(&self.path));
                 out.send(Request::PickFor(Pick::ExportTo, name, None));
@@ -103,7 +113,8 @@ fn queue_ui(ui: &mut egui::Ui, view: &View<'_>, out: &mut CommandSender) {
     for job in view.exports.jobs() {
         ui.separator();
         ui.horizontal(|ui| {
-            ui.add(egui::Label::new(file_label(&job.path)).truncate()).on_hover_text(job.path.display().to_string());
+            ui.add(egui::Label::new(file_label(&job.path)).truncate())
+                .on_hover_text(job.path.display().to_string());
         });
         ui.horizontal(|ui| {
             let (text, button) = match &job.state {

@@ -33,7 +33,8 @@ impl Panel for LogPanel {
                 let at = line.at.as_secs();
                 let time = format!("{:>3}:{:02}", at / 60, at % 60);
                 ui.label(egui::RichText::new(time).monospace().color(theme::dim(ui)));
-                let times = if line.times > 1 { format!("  ×{}", line.times) } else { String::new() };
+                let times =
+                    if line.times > 1 { format!("  ×{}", line.times) } else { String::new() };
                 let text = egui::RichText::new(format!("{}{times}", line.text)).color(color);
                 ui.add(egui::Label::new(text).wrap().selectable(true));
             });

@@ -14,10 +14,8 @@ pub struct ModelPanel {
 
 /// What can be asked for: choice as typed, and its words.
 pub fn device_choices(view: &View<'_>) -> Vec<(String, String)> {
-    let mut list = vec![
-        ("auto".to_owned(), "Automatic".to_owned()),
-        ("cpu".to_owned(), "CPU".to_owned()),
-    ];
+    let mut list =
+        vec![("auto".to_owned(), "Automatic".to_owned()), ("cpu".to_owned(), "CPU".to_owned())];
     list.extend(view.devices.iter().map(|d| (format!("gpu:{}", d.index), d.name.clone())));
     list
 }
@@ -36,7 +34,11 @@ impl Panel for ModelPanel {
                 let recent = &view.settings.recent.checkpoints;
                 if let Some(path) = recent.first() {
                     let name = crate::app::view::file_label(path);
-                    if ui.button(format!("Load {name} again")).on_hover_text(path.display().to_string()).clicked() {
+                    if ui
+                        .button(format!("Load {name} again"))
+                        .on_hover_text(path.display().to_string())
+                        .clicked()
+                    {
                         out.send(Request::OpenCheckpoint(path.clone()));
                     }
                 }
@@ -45,7 +47,9 @@ impl Panel for ModelPanel {
             Some(c) => {
                 ui.horizontal(|ui| {
                     ui.add(egui::Label::new(egui::RichText::new(&c.name).strong()).truncate())
-                        .on_hover_text(c.path.as_ref().map(|p| p.display().to_string()).unwrap_or_default());
+                        .on_hover_text(
+                            c.path.as_ref().map(|p| p.display().to_string()).unwrap_or_default(),
+                        );
                     ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                         button_with(ui, view, out, "open-checkpoint", "Open…");
                     });
@@ -84,7 +88,10 @@ fn device_ui(ui: &mut egui::Ui, view: &View<'_>, out: &mut CommandSender) {
                     }
                 }
             });
-        combo.response.labelled_by(label.id).on_hover_text("Where the network runs; takes effect while playing");
+        combo
+            .response
+            .labelled_by(label.id)
+            .on_hover_text("Where the network runs; takes effect while playing");
     });
     if !view.infer.device.is_empty() {
         ui.add(egui::Label::new(format!("Runs on {}", view.infer.device)).wrap());
@@ -112,17 +119,31 @@ fn status_ui(ui: &mut egui::Ui, view: &View<'_>) {
         return;
     }
     theme::facts(ui, "model-status", |ui| {
-        theme::number(ui, "Maps", format!("{:6.1} /s", s.maps_per_sec))
-            .on_hover_text("Maps computed per second, live and in the background, over the last seconds");
-        theme::number(ui, "Latency", format!("{:6.1} ms", s.latency_ms))
-            .on_hover_text("From a decoded picture to its map, smoothed. Frames are computed this far ahead");
-        theme::number(ui, "While playing", match s.every_k {
-            0 | 1 => " every frame".to_owned(),
-            k => format!(" every {}", crate::app::transport::ordinal(k)),
-        })
-        .on_hover_text("Frames that get a map of their own; between two the map is interpolated in time");
-        theme::number(ui, "Computed", format!("{:6.1} %{}", s.filled * 100.0, if s.filling { " …" } else { "" }))
-            .on_hover_text("Share of the clip's frames that have their map; the rest is filled when there is time");
+        theme::number(ui, "Maps", format!("{:6.1} /s", s.maps_per_sec)).on_hover_text(
+            "Maps computed per second, live and in the background, over the last seconds",
+        );
+        theme::number(ui, "Latency", format!("{:6.1} ms", s.latency_ms)).on_hover_text(
+            "From a decoded picture to its map, smoothed. Frames are computed this far ahead",
+        );
+        theme::number(
+            ui,
+            "While playing",
+            match s.every_k {
+                0 | 1 => " every frame".to_owned(),
+                k => format!(" every {}", crate::app::transport::ordinal(k)),
+            },
+        )
+        .on_hover_text(
+            "Frames that get a map of their own; between two the map is interpolated in time",
+        );
+        theme::number(
+            ui,
+            "Computed",
+            format!("{:6.1} %{}", s.filled * 100.0, if s.filling { " …" } else { "" }),
+        )
+        .on_hover_text(
+            "Share of the clip's frames that have their map; the rest is filled when there is time",
+        );
     });
 }
 
@@ -131,21 +152,37 @@ fn card_ui(ui: &mut egui::Ui, c: &crate::app::view::CheckpointSummary) {
         if !c.card.name.is_empty() && c.card.name != c.name {
             theme::fact(ui, "Name", c.card.name.as_str());
         }
-        theme::number(ui, "Width", c.width.to_string()).on_hover_text("Channels of the first stage; the paper's is 64");
+        theme::number(ui, "Width", c.width.to_string())
+            .on_hover_text("Channels of the first stage; the paper's is 64");
         theme::number(ui, "Dimension", c.dim.to_string()).on_hover_text("Length of an embedding");
         theme::number(ui, "Sample rate", format!("{} Hz", c.card.sample_rate))
             .on_hover_text("Sound is resampled to this rate for the model");
         theme::number(ui, "Tau", format!("{}", c.card.tau));
-        theme::fact(ui, "Cells lie", c.card.cell_geometry.map_or("not said: aligned".to_owned(), |g| g.to_string()));
-        theme::fact(ui, "Calibration", match c.card.calibration {
-            Some((lo, hi)) => format!("{lo:+.3} … {hi:+.3}"),
-            None => "none: the scale is absolute".to_owned(),
-        })
-        .on_hover_text("Cosines at the 1st and 99th percentile of the checkpoint's own reference set");
-        theme::fact(ui, "No source below", c.card.no_source_threshold.map_or("not said".to_owned(), |t| format!("{t:.3}")));
+        theme::fact(
+            ui,
+            "Cells lie",
+            c.card.cell_geometry.map_or("not said: aligned".to_owned(), |g| g.to_string()),
+        );
+        theme::fact(
+            ui,
+            "Calibration",
+            match c.card.calibration {
+                Some((lo, hi)) => format!("{lo:+.3} … {hi:+.3}"),
+                None => "none: the scale is absolute".to_owned(),
+            },
+        )
+        .on_hover_text(
+            "Cosines at the 1st and 99th percentile of the checkpoint's own reference set",
+        );
+        theme::fact(
+            ui,
+            "No source below",
+            c.card.no_source_threshold.map_or("not said".to_owned(), |t| format!("{t:.3}")),
+        );
         theme::fact(ui, "Preprocessing", c.card.preprocessing.as_str());
         theme::fact(ui, "File", c.format.as_str());
-        theme::fact(ui, "SHA-256", c.sha256.chars().take(16).collect::<String>()).on_hover_text(&c.sha256);
+        theme::fact(ui, "SHA-256", c.sha256.chars().take(16).collect::<String>())
+            .on_hover_text(&c.sha256);
         for (k, v) in &c.card.lineage {
             theme::fact(ui, k, v.as_str());
         }

@@ -55,12 +55,7 @@ pub struct ModelInput {
 
 impl ModelInput {
     /// Computes the inputs as the network gets them.
-    fn new(
-        frame: FrameIndex,
-        planes: &PlanarPicture,
-        window: SoundWindow,
-        rate: u32,
-    ) -> Self {
+    fn new(frame: FrameIndex, planes: &PlanarPicture, window: SoundWindow, rate: u32) -> Self {
         let rgb = yuv::rgb_from_planes(planes);
         let picture = features::resize_bicubic(&rgb, INPUT_SIDE, INPUT_SIDE);
         let tensor = features::image_tensor(&picture);
@@ -79,7 +74,13 @@ impl ModelInput {
         let side = INPUT_SIDE as usize;
         match which {
             ModelInputFile::PicturePng => {
-                image::save_buffer(path, self.picture.data(), INPUT_SIDE, INPUT_SIDE, image::ColorType::Rgb8)?;
+                image::save_buffer(
+                    path,
+                    self.picture.data(),
+                    INPUT_SIDE,
+                    INPUT_SIDE,
+                    image::ColorType::Rgb8,
+                )?;
             }
             ModelInputFile::PictureNpy => {
                 crate::app::settings::write_atomically(path, &npy(&[3, side, side], &self.tensor))?;
@@ -168,7 +169,9 @@ impl ModelInputPanel {
             generation: view.presentation.generation.0,
             rate: view.sound.map_or(0, |s| s.rate()),
             // While it grows the window may still change.
-            sound: view.sound.map_or(0, |s| if s.is_complete() { u64::MAX } else { s.len() / 16_000 }),
+            sound: view
+                .sound
+                .map_or(0, |s| if s.is_complete() { u64::MAX } else { s.len() / 16_000 }),
             test: view.sound_test.clone(),
         };
         if self.shown.as_ref().is_some_and(|(k, ..)| *k == key) {
@@ -238,8 +241,14 @@ impl Panel for ModelInputPanel {
             match &input.spectrogram {
                 Ok(s) => {
                     let (lo, hi) = range(&s.data);
-                    theme::number(ui, "Sound", format!("{}×{}, {lo:+.2} … {hi:+.2}", s.bins, s.frames))
-                        .on_hover_text("Frequencies × times of the log spectrogram; minimum and maximum");
+                    theme::number(
+                        ui,
+                        "Sound",
+                        format!("{}×{}, {lo:+.2} … {hi:+.2}", s.bins, s.frames),
+                    )
+                    .on_hover_text(
+                        "Frequencies × times of the log spectrogram; minimum and maximum",
+                    );
                     theme::number(ui, "Rate", format!("{} Hz, 3 s around the frame", input.rate));
                 }
                 Err(why) => {
@@ -250,10 +259,20 @@ impl Panel for ModelInputPanel {
         });
         ui.horizontal_wrapped(|ui| {
             for (which, text, name) in ModelInputFile::ALL {
-                let sound = matches!(which, ModelInputFile::SpectrogramPng | ModelInputFile::SpectrogramNpy);
-                let r = ui.add_enabled(!sound || input.spectrogram.is_ok(), egui::Button::new(*text).small());
+                let sound = matches!(
+                    which,
+                    ModelInputFile::SpectrogramPng | ModelInputFile::SpectrogramNpy
+                );
+                let r = ui.add_enabled(
+                    !sound || input.spectrogram.is_ok(),
+                    egui::Button::new(*text).small(),
+                );
                 if r.on_hover_text(format!("Saves {name}")).clicked() {
-                    out.send(Request::PickFor(Pick::ModelInput(*which), (*name).to_owned(), Some(input.clone())));
+                    out.send(Request::PickFor(
+                        Pick::ModelInput(*which),
+                        (*name).to_owned(),
+                        Some(input.clone()),
+                    ));
                 }
             }
         });

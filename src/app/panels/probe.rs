@@ -22,17 +22,21 @@ const COLUMNS: &[(&str, &str)] = &[
 impl Panel for ProbePanel {
     fn ui(&mut self, ui: &mut egui::Ui, view: &View<'_>, out: &mut CommandSender) {
         let Some(stored) = view.map.stored() else {
-            theme::hint(ui, match view.checkpoint {
-                None => {
-                    "With a checkpoint: the cosine under the cursor. A click on the picture pins \
+            theme::hint(
+                ui,
+                match view.checkpoint {
+                    None => {
+                        "With a checkpoint: the cosine under the cursor. A click on the picture pins \
                      a place, up to four"
-                }
-                Some(_) => "No map for this frame yet",
-            });
+                    }
+                    Some(_) => "No map for this frame yet",
+                },
+            );
             return;
         };
         let grid = stored.map.grid();
-        let at = |p: [f32; 2]| probe(&grid, view.geometry(), view.overlay.interpolation, p[0], p[1]);
+        let at =
+            |p: [f32; 2]| probe(&grid, view.geometry(), view.overlay.interpolation, p[0], p[1]);
         egui::Grid::new("probe").num_columns(COLUMNS.len()).spacing([10.0, 3.0]).show(ui, |ui| {
             for (title, why) in COLUMNS {
                 let r = ui.label(egui::RichText::new(*title).small().color(theme::dim(ui)));

@@ -39,7 +39,11 @@ impl Panel for SettingsPanel {
         theme::title(ui, "Defaults");
         ui.horizontal_wrapped(|ui| {
             for section in Section::ALL {
-                if ui.button(format!("Reset {}", section.title())).on_hover_text("Undo brings it back").clicked() {
+                if ui
+                    .button(format!("Reset {}", section.title()))
+                    .on_hover_text("Undo brings it back")
+                    .clicked()
+                {
                     out.send(Request::Reset(*section));
                 }
             }
@@ -51,11 +55,14 @@ fn scale_ui(ui: &mut egui::Ui, s: &mut Settings) {
     ui.horizontal(|ui| {
         let l = ui.label(egui::RichText::new("Display scale").color(theme::dim(ui)));
         let percent = (s.look.scale * 100.0).round() as i32;
-        let shown = egui::ComboBox::from_id_salt("scale").width(80.0).selected_text(format!("{percent} %")).show_ui(ui, |ui| {
-            for p in [75, 100, 125, 150, 175, 200, 250, 300] {
-                ui.selectable_value(&mut s.look.scale, p as f32 / 100.0, format!("{p} %"));
-            }
-        });
+        let shown = egui::ComboBox::from_id_salt("scale")
+            .width(80.0)
+            .selected_text(format!("{percent} %"))
+            .show_ui(ui, |ui| {
+                for p in [75, 100, 125, 150, 175, 200, 250, 300] {
+                    ui.selectable_value(&mut s.look.scale, p as f32 / 100.0, format!("{p} %"));
+                }
+            });
         shown.response.labelled_by(l.id);
     });
 }
@@ -99,12 +106,19 @@ impl SettingsPanel {
         theme::title(ui, "Keys");
         ui.horizontal(|ui| {
             let l = ui.label(egui::RichText::new("Find").color(theme::dim(ui)));
-            ui.add(egui::TextEdit::singleline(&mut self.search).desired_width(160.0).hint_text("a command"))
-                .labelled_by(l.id);
+            ui.add(
+                egui::TextEdit::singleline(&mut self.search)
+                    .desired_width(160.0)
+                    .hint_text("a command"),
+            )
+            .labelled_by(l.id);
         });
         let search = self.search.to_lowercase();
         let hits: Vec<_> = commands()
-            .filter(|c| search.len() > 1 && (c.text.to_lowercase().contains(&search) || c.id.contains(&search)))
+            .filter(|c| {
+                search.len() > 1
+                    && (c.text.to_lowercase().contains(&search) || c.id.contains(&search))
+            })
             .collect();
         if search.len() < 2 {
             theme::hint(ui, "Type two letters of a command to change its keys");
@@ -117,7 +131,13 @@ impl SettingsPanel {
                 if !editing {
                     let text = if keys.is_empty() { "none".to_owned() } else { keys.clone() };
                     let r = ui.button(egui::RichText::new(text).monospace());
-                    r.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Button, true, format!("Change keys of {}", command.text)));
+                    r.widget_info(|| {
+                        egui::WidgetInfo::labeled(
+                            egui::Role::Button,
+                            true,
+                            format!("Change keys of {}", command.text),
+                        )
+                    });
                     if r.on_hover_text("Change; several keys are separated by spaces").clicked() {
                         self.editing = Some((command.id, keys));
                         self.refused = None;
@@ -125,7 +145,10 @@ impl SettingsPanel {
                     return;
                 }
                 let Some((_, text)) = &mut self.editing else { return };
-                ui.add(egui::TextEdit::singleline(text).desired_width(110.0).hint_text("Ctrl+Shift+X")).labelled_by(l.id);
+                ui.add(
+                    egui::TextEdit::singleline(text).desired_width(110.0).hint_text("Ctrl+Shift+X"),
+                )
+                .labelled_by(l.id);
                 let enter = ui.input(|i| i.key_pressed(egui::Key::Enter));
                 let set = ui.small_button("Set").clicked() || enter;
                 let usual = ui.small_button("Default").clicked();

@@ -13,18 +13,33 @@ pub struct SoundPanel;
 impl Panel for SoundPanel {
     fn ui(&mut self, ui: &mut egui::Ui, view: &View<'_>, out: &mut CommandSender) {
         if view.checkpoint.is_none() {
-            theme::hint(ui, "With a checkpoint: one press shows whether the map depends on the sound. The model hears silence, noise, the sound of another moment or of another clip; you hear the clip as it is.");
+            theme::hint(
+                ui,
+                "With a checkpoint: one press shows whether the map depends on the sound. The model hears silence, noise, the sound of another moment or of another clip; you hear the clip as it is.",
+            );
             return;
         }
         let on = *view.sound_test != SoundTest::None;
         if on {
             let text = format!("The model hears: {}", view.sound_test.label());
-            ui.add(egui::Label::new(egui::RichText::new(text).strong().color(theme::danger(ui))).wrap());
+            ui.add(
+                egui::Label::new(egui::RichText::new(text).strong().color(theme::danger(ui)))
+                    .wrap(),
+            );
         } else {
-            theme::hint(ui, "The model hears the clip's own sound. You always hear the clip as it is.");
+            theme::hint(
+                ui,
+                "The model hears the clip's own sound. You always hear the clip as it is.",
+            );
         }
         ui.horizontal_wrapped(|ui| {
-            button_with(ui, view, out, "silence", if *view.sound_test == SoundTest::Silence { "End silence" } else { "Silence" });
+            button_with(
+                ui,
+                view,
+                out,
+                "silence",
+                if *view.sound_test == SoundTest::Silence { "End silence" } else { "Silence" },
+            );
             button_with(ui, view, out, "noise", "Noise");
             button(ui, view, out, "swap-sound");
             if on {
@@ -39,13 +54,24 @@ impl Panel for SoundPanel {
         ui.horizontal(|ui| {
             let l = ui.label(egui::RichText::new("Shift").color(theme::dim(ui)));
             ui.spacing_mut().slider_width = (ui.available_width() - 80.0).clamp(60.0, 180.0);
-            ui.add(egui::Slider::new(&mut shift, -5.0..=5.0).step_by(0.1).fixed_decimals(1).suffix(" s"))
-                .labelled_by(l.id)
-                .on_hover_text("The model hears the sound from this much later (earlier when negative)");
+            ui.add(
+                egui::Slider::new(&mut shift, -5.0..=5.0)
+                    .step_by(0.1)
+                    .fixed_decimals(1)
+                    .suffix(" s"),
+            )
+            .labelled_by(l.id)
+            .on_hover_text(
+                "The model hears the sound from this much later (earlier when negative)",
+            );
         });
         if (shift - now).abs() > 1e-6 {
             let t = MediaTime::from_millis((shift * 1000.0).round() as i64);
-            out.send(Request::SoundTest(if t == MediaTime::ZERO { SoundTest::None } else { SoundTest::Shift(t) }));
+            out.send(Request::SoundTest(if t == MediaTime::ZERO {
+                SoundTest::None
+            } else {
+                SoundTest::Shift(t)
+            }));
         }
     }
 }

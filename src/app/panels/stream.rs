@@ -16,7 +16,9 @@ impl Panel for StreamPanel {
             match &view.presentation.error {
                 Some(e) => {
                     let color = theme::danger(ui);
-                    ui.add(egui::Label::new(egui::RichText::new(e.to_string()).color(color)).wrap());
+                    ui.add(
+                        egui::Label::new(egui::RichText::new(e.to_string()).color(color)).wrap(),
+                    );
                 }
                 None => theme::hint(ui, "No clip is open"),
             }
@@ -32,7 +34,9 @@ impl Panel for StreamPanel {
         player_ui(ui, view);
         for w in &info.warnings {
             let color = theme::warning(ui);
-            ui.add(egui::Label::new(egui::RichText::new(w.to_string()).small().color(color)).wrap());
+            ui.add(
+                egui::Label::new(egui::RichText::new(w.to_string()).small().color(color)).wrap(),
+            );
         }
         for s in &info.not_played {
             theme::hint(ui, format!("not played: {s}"));
@@ -98,7 +102,10 @@ fn video_ui(ui: &mut egui::Ui, v: &VideoInfo) {
 fn sound_ui(ui: &mut egui::Ui, view: &View<'_>, info: &MediaInfo, out: &mut CommandSender) {
     theme::title(ui, "Sound");
     if info.audio.is_empty() {
-        theme::hint(ui, "No sound track: the model has nothing to hear, the clip runs on the computer's clock");
+        theme::hint(
+            ui,
+            "No sound track: the model has nothing to hear, the clip runs on the computer's clock",
+        );
         return;
     }
     for a in &info.audio {
@@ -118,7 +125,11 @@ fn sound_ui(ui: &mut egui::Ui, view: &View<'_>, info: &MediaInfo, out: &mut Comm
     }
     if let Some(c) = view.checkpoint {
         let rates: Vec<_> = info.audio.iter().map(|a| a.rate).collect();
-        let conversion = if rates.iter().all(|r| *r == c.card.sample_rate) { "no conversion" } else { "resampled, channels averaged" };
+        let conversion = if rates.iter().all(|r| *r == c.card.sample_rate) {
+            "no conversion"
+        } else {
+            "resampled, channels averaged"
+        };
         theme::hint(ui, format!("The model hears {} Hz mono ({conversion})", c.card.sample_rate));
     }
 }
@@ -129,7 +140,11 @@ fn track_text(a: &AudioInfo) -> String {
         2 => "stereo".to_owned(),
         n => format!("{n} channels"),
     };
-    let name = [a.title.as_deref(), a.language.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(", ");
+    let name = [a.title.as_deref(), a.language.as_deref()]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(", ");
     let name = if name.is_empty() { String::new() } else { format!(", {name}") };
     format!("{}: {} {} Hz {channels}{name}", a.track + 1, a.codec, a.rate)
 }
@@ -138,13 +153,21 @@ fn player_ui(ui: &mut egui::Ui, view: &View<'_>) {
     let p = view.presentation;
     theme::title(ui, "Playing");
     theme::facts(ui, "playing", |ui| {
-        theme::fact(ui, "Clock", match p.clock {
-            crate::player::ClockKind::Sound => "the sound that is heard",
-            crate::player::ClockKind::FreeNoTrack => "the computer's (no sound track)",
-            crate::player::ClockKind::FreeNoDevice => "the computer's (no sound device)",
-        });
+        theme::fact(
+            ui,
+            "Clock",
+            match p.clock {
+                crate::player::ClockKind::Sound => "the sound that is heard",
+                crate::player::ClockKind::FreeNoTrack => "the computer's (no sound track)",
+                crate::player::ClockKind::FreeNoDevice => "the computer's (no sound device)",
+            },
+        );
         let c = &p.counters;
-        theme::number(ui, "Frames", format!("{} shown, {} dropped, {} late", c.shown, c.dropped, c.late));
+        theme::number(
+            ui,
+            "Frames",
+            format!("{} shown, {} dropped, {} late", c.shown, c.dropped, c.late),
+        );
         theme::number(ui, "Sound gaps", c.underruns.to_string());
     });
 }
