@@ -11,6 +11,15 @@ use crate::infer::{InferState, MapAt};
 use crate::overlay::ScaleMode;
 use crate::player::ClockKind;
 
+/// What the window counted in the last second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rates {
+    /// Pictures that changed.
+    pub pictures: usize,
+    /// Times that the window was drawn.
+    pub draws: usize,
+}
+
 /// How the map on the screen stands to the picture on the screen.
 pub fn map_word(map: &MapAt) -> MapWord {
     match map {
@@ -31,8 +40,8 @@ pub fn legend_facts(view: &View<'_>) -> LegendFacts {
     }
 }
 
-/// The lines of the info block; `fps` is how often the picture changed in the last second.
-pub fn hud_data(view: &View<'_>, fps: usize) -> HudData {
+/// The lines of the info block.
+pub fn hud_data(view: &View<'_>, rates: Rates) -> HudData {
     let p = view.presentation;
     let infer = view.infer;
     let row = |label, value: String, care, source| HudRow { label, value, care, source };
@@ -79,8 +88,8 @@ pub fn hud_data(view: &View<'_>, fps: usize) -> HudData {
     rows.push(row(
         "shown",
         format!(
-            "{fps:>3} /s  {:>6}  dropped {:>4}  late {:>4}",
-            p.counters.shown, p.counters.dropped, p.counters.late
+            "{:>3} /s  {:>6}  dropped {:>4}  late {:>4}",
+            rates.pictures, p.counters.shown, p.counters.dropped, p.counters.late
         ),
         p.counters.dropped > 0,
         "Pictures that changed in the last second; frames since the clip was opened: shown, \
@@ -106,9 +115,9 @@ pub fn hud_data(view: &View<'_>, fps: usize) -> HudData {
     ));
     rows.push(row(
         "draws",
-        format!("{:4.2}x  {}", p.speed, short_adapter(view.adapter)),
+        format!("{:>3} /s  {}  speed {:4.2}", rates.draws, short_adapter(view.adapter), p.speed),
         false,
-        "Speed, and the adapter that draws the window",
+        "How often the window was drawn in the last second, by which adapter, and the speed",
     ));
     HudData { rows }
 }

@@ -9,7 +9,7 @@ mod legend;
 
 use egui::{Align2, Color32, FontId, Rect, Sense, Ui, pos2, vec2};
 
-pub use adapter::{hud_data, legend_facts, legend_ui, map_word};
+pub use adapter::{Rates, hud_data, legend_facts, legend_ui, map_word};
 pub use legend::{LEGEND_WIDTH, LegendData, LegendFacts, legend_height, legend_of, show_legend};
 
 /// Ground of the info block and the legend.

@@ -9,7 +9,7 @@ use super::{
     spectrum_palette,
 };
 use crate::app::commands::{CommandSender, Request, menu_item};
-use crate::app::hud;
+use crate::app::hud::{self, Rates};
 use crate::app::theme;
 use crate::app::timeline::bracket_of;
 use crate::app::view::View;
@@ -47,9 +47,13 @@ impl PictureView {
             (false, None, _) if view.presentation.state == PlayState::Empty => Stage::Empty,
             (false, None, _) => Stage::Opening { name: &name },
         };
-        let shown = view.presentation.frame.as_ref().map(|f| Arc::as_ptr(f) as usize);
-        let fps = self.rate.count(shown, ui.input(|i| i.time));
-        let hud_data = view.settings.look.hud.then(|| hud::hud_data(view, fps));
+        let shown = view.presentation.frame.as_ref().map(|f| Arc::as_ptr(f) as u64);
+        let now = ui.input(|i| i.time);
+        let rates = Rates {
+            pictures: self.rate.count(shown, now),
+            draws: self.draws.count(Some(ui.ctx().cumulative_frame_nr()), now),
+        };
+        let hud_data = view.settings.look.hud.then(|| hud::hud_data(view, rates));
         let facts = hud::legend_facts(view);
         let legend = if view.settings.look.legend { hud::legend_of(&params, facts) } else { None };
         let trace = trace_of(view, &params);

@@ -95,16 +95,16 @@ pub struct PictureData<'a> {
     pub danger: Color32,
 }
 
-/// Pictures that really changed on the screen in the last second.
+/// How often something changed on the screen in the last second.
 #[derive(Default)]
 struct FrameRate {
     changes: VecDeque<f64>,
-    shown: Option<usize>,
+    shown: Option<u64>,
 }
 
 impl FrameRate {
-    /// Takes the picture drawn at `now_secs`, known by its address; changes per second so far.
-    fn count(&mut self, picture: Option<usize>, now_secs: f64) -> usize {
+    /// Takes what is drawn at `now_secs`, known by a number of its own; changes per second so far.
+    fn count(&mut self, picture: Option<u64>, now_secs: f64) -> usize {
         if picture.is_some() && picture != self.shown {
             self.changes.push_back(now_secs);
         }
@@ -132,6 +132,7 @@ pub struct PictureView {
     lanes: SoundLanes,
     render_state: Option<egui_wgpu::RenderState>,
     rate: FrameRate,
+    draws: FrameRate,
 }
 
 impl PictureView {
@@ -150,6 +151,7 @@ impl PictureView {
             lanes: SoundLanes::default(),
             render_state: render_state.cloned(),
             rate: FrameRate::default(),
+            draws: FrameRate::default(),
         }
     }
 
