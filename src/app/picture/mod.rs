@@ -257,13 +257,13 @@ impl PictureView {
         let scale = ui.pixels_per_point();
         let snap = |v: f32| (v * scale).round() / scale;
         let column = hud::LEGEND_WIDTH + 12.0;
-        let spare = match &data.stage {
-            Stage::Frame(f) => body.width() - body.height() * f.picture.display_aspect(),
-            _ => 0.0,
+        let wide = match &data.stage {
+            Stage::Frame(f) => body.width().min(body.height() * f.picture.display_aspect()),
+            _ => f32::INFINITY,
         };
-        // The picture moves aside where that costs it nothing. At any zoom: a region that changed
+        // The picture moves aside where that costs it little. At any zoom: a region that changed
         // with the first notch of the wheel would move what is under the cursor.
-        let aside = data.legend.is_some() && spare >= column;
+        let aside = data.legend.is_some() && body.width() - column >= 0.9 * wide;
         self.legend_column = aside.then(|| body.with_min_x(body.right() - column));
         let body = if aside { body.with_max_x(body.right() - column) } else { body };
         self.region = Rect::from_min_max(
