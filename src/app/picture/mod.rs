@@ -208,20 +208,27 @@ impl PictureView {
             painter.rect_filled(area, 0.0, Color32::BLACK);
             return response;
         }
-        let [r, g, b] = data.params.background;
-        painter.rect_filled(area, 0.0, Color32::from_rgb(r, g, b));
         let caption_height = match (data.caption.is_empty(), data.demo) {
             (true, _) => 0.0,
             (false, false) => 24.0,
             (false, true) => 48.0,
         };
         let body = area.with_max_y((area.bottom() - caption_height).max(area.top() + 1.0));
+        self.set_region(ui, body, data);
+        let [r, g, b] = data.params.background;
+        let ground = Color32::from_rgb(r, g, b);
+        if matches!(data.stage, Stage::Frame(_)) {
+            // The brush fills its region itself; each layer of pixels more costs a software
+            // adapter as much as the picture.
+            fill_around(&painter, area, self.region, ground);
+        } else {
+            painter.rect_filled(area, 0.0, ground);
+        }
         if caption_height > 0.0 {
             let size = if data.demo { 24.0 } else { 13.0 };
             let place = area.with_min_y(body.bottom());
             stage::caption_ui(ui, place, data.caption, size, data.params.background);
         }
-        self.set_region(ui, body, data);
 
         match &data.stage {
             Stage::Frame(frame) => {
@@ -474,6 +481,21 @@ impl PictureView {
         let grid = field.field.grid();
         let reading = overlay::probe(&grid, params.geometry, params.interpolation, at[0], at[1]);
         Some((reading, spec.unit))
+    }
+}
+
+/// Fills `area` but for `hole`.
+fn fill_around(painter: &egui::Painter, area: Rect, hole: Rect, color: Color32) {
+    let hole = hole.intersect(area);
+    for part in [
+        area.with_max_y(hole.top()),
+        area.with_min_y(hole.bottom()),
+        Rect::from_x_y_ranges(area.left()..=hole.left(), hole.y_range()),
+        Rect::from_x_y_ranges(hole.right()..=area.right(), hole.y_range()),
+    ] {
+        if part.is_positive() {
+            painter.rect_filled(part, 0.0, color);
+        }
     }
 }
 
