@@ -219,6 +219,9 @@ fn main() {
         counters.underruns,
         counters.late
     );
+    for n in &b.player.presentation().notes {
+        println!("note: {}", n.text);
+    }
     println!("| picture minus sound, ms | n | mean | 95 % | worst |\n| --- | --- | --- | --- | --- |");
     let mut all = Vec::new();
     for (name, flashes) in parts {

@@ -367,21 +367,30 @@ impl SoundThread {
         if let Some(why) = output.lost() {
             let name = output.config().name.clone();
             let now = self.shared.clock.read().time;
-            // A sound server that is just starting takes streams and drops them again: nothing
-            // was heard on it, so nothing has to pause.
+            // A sound server that is just starting takes streams and drops them again; and where
+            // no card or server came or went, a stream that ended (a starved machine) is a
+            // stumble: neither has to pause, unless no device opens any more.
             let starting = self.probation.is_some_and(|t| Instant::now() < t);
-            let policy = if starting { DeviceLoss::Move } else { self.on_loss };
-            let what = match policy {
-                DeviceLoss::Pause => {
-                    self.shared.clock.set_playing(false);
-                    "paused at the same place; play on to hear it from another device"
-                }
-                DeviceLoss::Move => "playing on",
-            };
-            self.shared.note(format!("Sound device {name:?} is gone ({why}): {what}"));
+            let manual = matches!(self.choice, OutputChoice::Manual(_));
+            let stumbled = !manual
+                && !self.fingerprint.is_empty()
+                && device_fingerprint() == self.fingerprint;
+            let pause = self.on_loss == DeviceLoss::Pause;
+            if pause && !starting && !stumbled {
+                self.shared.clock.set_playing(false);
+            }
             self.close_output();
             self.shared.clock.rebase(now);
             self.open_output();
+            if pause && self.fallback {
+                self.shared.clock.set_playing(false);
+            }
+            let what = match (self.fallback, pause) {
+                (false, _) if stumbled || starting => "opened again, playing on",
+                (_, true) => "paused at the same place; play on to hear it from another device",
+                (_, false) => "playing on",
+            };
+            self.shared.note(format!("Sound device {name:?} is gone ({why}): {what}"));
         } else if self.fallback && self.device_may_be_back() {
             self.try_device_again();
         }
