@@ -39,13 +39,7 @@ fn landed(p: &Player) -> bool {
 fn row(name: &str, mut ms: Vec<f64>) {
     ms.sort_by(f64::total_cmp);
     let at = |q: f64| ms[((ms.len() - 1) as f64 * q).round() as usize];
-    println!(
-        "| {name} | {} | {:.1} | {:.1} | {:.1} |",
-        ms.len(),
-        at(0.5),
-        at(0.95),
-        at(1.0)
-    );
+    println!("| {name} | {} | {:.1} | {:.1} | {:.1} |", ms.len(), at(0.5), at(0.95), at(1.0));
 }
 
 /// Resident memory in MiB (Linux).
@@ -155,9 +149,9 @@ fn main() {
                 let ms = wait(p, landed);
                 let shown = p.presentation().frame.clone().unwrap();
                 wrong += u32::from(number_in(&shown) != Some((before as i32 + by) as u32));
-                std::thread::sleep(Duration::from_millis(33).saturating_sub(
-                    Duration::from_secs_f64(ms / 1e3),
-                ));
+                std::thread::sleep(
+                    Duration::from_millis(33).saturating_sub(Duration::from_secs_f64(ms / 1e3)),
+                );
                 ms
             })
             .collect()

@@ -184,7 +184,8 @@ fn main() {
         b.run(1.6);
     }
     parts.push(("after seeks", b.part()));
-    b.player.set_loop_ab(Some(MediaTime::from_millis(20_700)), Some(MediaTime::from_millis(22_300)));
+    b.player
+        .set_loop_ab(Some(MediaTime::from_millis(20_700)), Some(MediaTime::from_millis(22_300)));
     b.player.seek(MediaTime::from_millis(20_700));
     b.run(secs);
     parts.push(("in an A-B loop of 1.6 s", b.part()));
@@ -222,7 +223,9 @@ fn main() {
     for n in &b.player.presentation().notes {
         println!("note: {}", n.text);
     }
-    println!("| picture minus sound, ms | n | mean | 95 % | worst |\n| --- | --- | --- | --- | --- |");
+    println!(
+        "| picture minus sound, ms | n | mean | 95 % | worst |\n| --- | --- | --- | --- | --- |"
+    );
     let mut all = Vec::new();
     for (name, flashes) in parts {
         let errors: Vec<f64> = flashes

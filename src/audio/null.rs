@@ -103,8 +103,7 @@ mod tests {
     fn the_null_device_takes_samples_at_its_pace() {
         let wall = WallClock::real();
         let choice = OutputChoice::Null { pace: 50.0 };
-        let (_out, mut ring) =
-            open_output(&choice, &wall, Duration::from_secs(30), 1.0).unwrap();
+        let (_out, mut ring) = open_output(&choice, &wall, Duration::from_secs(30), 1.0).unwrap();
         ring.write(&vec![0.1; 2 * 48_000 * 20]);
         std::thread::sleep(Duration::from_millis(30));
         assert_eq!(ring.shared().position(), 0, "closed: nothing is taken");

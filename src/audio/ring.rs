@@ -1,8 +1,8 @@
 //! The sample ring between the decoding thread and the device's callback.
 
 use std::num::NonZero;
-use std::sync::{Arc, OnceLock};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread::Thread;
 use std::time::Duration;
 

@@ -105,11 +105,7 @@ impl Clock {
     }
 
     /// Goes to `target` (and frame) under a new generation; returns it and the new epoch.
-    pub(crate) fn begin(
-        &self,
-        target: MediaTime,
-        frame: Option<FrameIndex>,
-    ) -> (Generation, u64) {
+    pub(crate) fn begin(&self, target: MediaTime, frame: Option<FrameIndex>) -> (Generation, u64) {
         let mut s = self.lock();
         s.generation = s.generation.next();
         s.picture_ready = false;

@@ -36,7 +36,9 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::unbounded;
 
 use crate::audio::{AudioError, OutputChoice, WallClock, volume_gain};
-use crate::media::{CancelToken, MediaError, MediaInfo, MediaSource, PresentationIndex, VideoFrame};
+use crate::media::{
+    CancelToken, MediaError, MediaInfo, MediaSource, PresentationIndex, VideoFrame,
+};
 use crate::units::{Generation, MediaTime, Waker, no_waker};
 use picture::PictureThread;
 use shared::{Phase, Shared};
@@ -174,11 +176,8 @@ struct Scrub {
 impl Player {
     /// Starts the sound thread; no clip yet.
     pub fn new(options: PlayerOptions) -> Self {
-        let shared = Arc::new(Shared::new(
-            options.wall.clone(),
-            options.frame_bytes,
-            options.waker.clone(),
-        ));
+        let shared =
+            Arc::new(Shared::new(options.wall.clone(), options.frame_bytes, options.waker.clone()));
         let opener = options
             .opener
             .clone()

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::PlayerError;
 use super::loops::Loops;
 use super::shared::{ClockKind, Note};
-use super::PlayerError;
 use crate::audio::WallTime;
 use crate::media::VideoFrame;
 use crate::units::{FrameIndex, Generation, MediaTime};

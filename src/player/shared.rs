@@ -154,10 +154,8 @@ impl Shared {
             if left.is_zero() {
                 return;
             }
-            let (s, _) = self
-                .changed
-                .wait_timeout(store, left)
-                .unwrap_or_else(PoisonError::into_inner);
+            let (s, _) =
+                self.changed.wait_timeout(store, left).unwrap_or_else(PoisonError::into_inner);
             store = s;
         }
     }

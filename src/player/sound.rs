@@ -372,9 +372,8 @@ impl SoundThread {
             // stumble: neither has to pause, unless no device opens any more.
             let starting = self.probation.is_some_and(|t| Instant::now() < t);
             let manual = matches!(self.choice, OutputChoice::Manual(_));
-            let stumbled = !manual
-                && !self.fingerprint.is_empty()
-                && device_fingerprint() == self.fingerprint;
+            let stumbled =
+                !manual && !self.fingerprint.is_empty() && device_fingerprint() == self.fingerprint;
             let pause = self.on_loss == DeviceLoss::Pause;
             if pause && !starting && !stumbled {
                 self.shared.clock.set_playing(false);
@@ -470,7 +469,11 @@ impl SoundThread {
         let epoch = self.shared.clock.epoch();
         let current = self.place.as_ref().is_some_and(|p| p.epoch == epoch);
         let at = (position + lead).min(ring.written());
-        let media = self.shared.clock.media_at(at).filter(|_| reading.playing && reading.running && current);
+        let media = self
+            .shared
+            .clock
+            .media_at(at)
+            .filter(|_| reading.playing && reading.running && current);
         match media {
             Some(media) => {
                 let mut place = Place::new(epoch, media, ring, self.shared.clock.speed());

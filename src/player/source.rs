@@ -95,9 +95,7 @@ impl ClipOpener for FileOpener {
     fn open(&self, source: &MediaSource, cancel: &CancelToken) -> Result<OpenedClip, MediaError> {
         let clip = Clip::open(source, cancel)?;
         let pictures = match clip.index() {
-            Some(index) => {
-                Some((index.clone(), self.second_reader(source, index, cancel)?))
-            }
+            Some(index) => Some((index.clone(), self.second_reader(source, index, cancel)?)),
             None => None,
         };
         Ok(OpenedClip { info: clip.info().clone(), pictures })

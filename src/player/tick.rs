@@ -148,12 +148,7 @@ impl Player {
 
     /// While decoding cannot keep up: the newest frame up to the one due, never back in time
     /// unless a loop has wrapped.
-    fn overdue(
-        &self,
-        store: &FrameStore,
-        wanted: u32,
-        wish: &Wish,
-    ) -> Option<Arc<VideoFrame>> {
+    fn overdue(&self, store: &FrameStore, wanted: u32, wish: &Wish) -> Option<Arc<VideoFrame>> {
         let shown = self.shown.as_ref()?.index.0;
         let wrapped = self.last.is_some_and(|(_, t)| t > wish.time);
         let lowest = if wrapped || shown > wanted {
@@ -165,13 +160,7 @@ impl Player {
         store.newest_in(lowest, wanted).cloned()
     }
 
-    fn show(
-        &mut self,
-        frame: Arc<VideoFrame>,
-        exact: bool,
-        r: &Reading,
-        wall: WallTime,
-    ) {
+    fn show(&mut self, frame: Arc<VideoFrame>, exact: bool, r: &Reading, wall: WallTime) {
         let arrived = exact && self.landed != Some(r.generation);
         if exact {
             self.landed = Some(r.generation);

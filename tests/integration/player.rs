@@ -32,9 +32,7 @@ fn an_exact_seek_paints_only_its_target() {
         // In the middle of the frame's time: the greatest time that is not after it counts.
         let time = rig.player.index().unwrap().time(FrameIndex(target)).unwrap() + ms(10);
         rig.player.seek(time);
-        rig.until("the target is painted", |p| {
-            p.presentation().state != PlayState::Seeking
-        });
+        rig.until("the target is painted", |p| p.presentation().state != PlayState::Seeking);
         let painted = rig.player.take_log();
         let expected: &[u32] = if before == Some(FrameIndex(target)) { &[] } else { &[target] };
         let got: Vec<u32> = painted.iter().map(|s| s.frame.0).collect();
@@ -57,9 +55,7 @@ fn of_many_seeks_in_a_row_only_the_last_is_painted() {
             rig.player.tick();
         }
         let last = (round + 9 * 29) % 300;
-        rig.until("the last target is painted", |p| {
-            p.presentation().state != PlayState::Seeking
-        });
+        rig.until("the last target is painted", |p| p.presentation().state != PlayState::Seeking);
         assert_eq!(rig.frame(), Some(FrameIndex(last)));
         let newest = rig.player.presentation().generation;
         for s in rig.player.take_log() {
@@ -346,9 +342,7 @@ fn a_lost_device_pauses_at_the_same_place_and_the_free_clock_takes_over() {
     assert_eq!(rig.player.presentation().clock, ClockKind::Sound);
     let at = rig.now();
     rig.device.unplug();
-    rig.until("the loss is noticed", |p| {
-        p.presentation().clock == ClockKind::FreeNoDevice
-    });
+    rig.until("the loss is noticed", |p| p.presentation().clock == ClockKind::FreeNoDevice);
     assert_eq!(rig.state(), PlayState::Paused);
     assert!(rig.now().abs_diff(at) < ms(40), "{} is not {at}", rig.now());
     assert!(rig.player.presentation().notes.iter().any(|n| n.text.contains("is gone")));

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use fnac::audio::{Captured, ManualDevice, OutputChoice, WallClock, WallTime};
 use fnac::media::{
-    AudioCodec, AudioFormat, AudioReader, AudioSettings, CancelToken, Channels, Clip,
-    ClipSettings, ClipWriter, FrameReader, FrameReaderOptions, MediaError, MediaSource,
-    PresentationIndex, VideoCodec, VideoFrame,
+    AudioCodec, AudioFormat, AudioReader, AudioSettings, CancelToken, Channels, Clip, ClipSettings,
+    ClipWriter, FrameReader, FrameReaderOptions, MediaError, MediaSource, PresentationIndex,
+    VideoCodec, VideoFrame,
 };
 use fnac::player::{
     ClipOpener, OpenedClip, PictureReader, PlayState, Player, PlayerOptions, SoundReader,
@@ -61,12 +61,12 @@ pub fn write_clip(path: &Path, r: Recipe) {
     };
     let mut w = ClipWriter::create(path, settings).unwrap();
     for n in 0..r.frames {
-        w.push_video(&picture(n, r.size), base.time_from_pts(fnac::units::Pts(i64::from(n)))).unwrap();
+        w.push_video(&picture(n, r.size), base.time_from_pts(fnac::units::Pts(i64::from(n))))
+            .unwrap();
         if r.sound {
             let per_frame = RATE / FPS;
-            let sound: Vec<f32> = (n * per_frame..(n + 1) * per_frame)
-                .flat_map(|i| [beep(i), beep(i)])
-                .collect();
+            let sound: Vec<f32> =
+                (n * per_frame..(n + 1) * per_frame).flat_map(|i| [beep(i), beep(i)]).collect();
             w.push_audio(&sound).unwrap();
         }
     }
@@ -205,8 +205,7 @@ impl Rig {
     pub fn settle(&mut self) {
         self.until("threads have settled", |p| {
             let v = p.presentation();
-            p.is_settled()
-                && v.state != PlayState::Seeking
+            p.is_settled() && v.state != PlayState::Seeking
         });
     }
 
@@ -243,8 +242,7 @@ impl Rig {
 
 /// Beep onsets, see [`onset_frames`], at the wall times at which they are heard.
 pub fn onsets(heard: &[Captured]) -> Vec<WallTime> {
-    let left: Vec<f32> =
-        heard.iter().flat_map(|c| c.samples.iter().step_by(2).copied()).collect();
+    let left: Vec<f32> = heard.iter().flat_map(|c| c.samples.iter().step_by(2).copied()).collect();
     let mut starts = Vec::new();
     let mut at = 0;
     for c in heard {
