@@ -171,7 +171,10 @@ fn main() {
     assert_eq!(p.clock, ClockKind::Sound, "no sound device: {:?}", p.notes);
 
     if std::env::args().any(|a| a == "unplug") {
-        return unplug(b);
+        unplug(b);
+        recorder.kill().ok();
+        recorder.wait().ok();
+        return;
     }
     let mut parts: Vec<(&str, Vec<WallTime>)> = Vec::new();
     b.player.play();

@@ -79,7 +79,7 @@ impl History {
         };
         fence(Ordering::Acquire);
         let after = slot.sequence.load(Ordering::Relaxed);
-        (before == after && before % 2 == 0).then_some(r)
+        (before == after && before.is_multiple_of(2)).then_some(r)
     }
 
     /// The newest block.

@@ -214,10 +214,11 @@ impl Player {
         self.change_loops(Loops { a, b, ..self.loops });
         let (loops, end) = self.shared.clock.loops();
         let r = self.shared.clock.read();
-        if let Some((lo, hi)) = loops.range(end) {
-            if r.playing && r.time >= hi && r.time < hi + JUST_PASSED {
-                self.go(lo, None);
-            }
+        if let Some((lo, hi)) = loops.range(end)
+            && r.playing
+            && (hi..hi + JUST_PASSED).contains(&r.time)
+        {
+            self.go(lo, None);
         }
     }
 

@@ -84,7 +84,7 @@ fn beep(i: u32) -> f32 {
 }
 
 pub fn picture(n: u32, (width, height): (u32, u32)) -> Vec<u8> {
-    let flash = n > 0 && n % FPS == 0;
+    let flash = n > 0 && n.is_multiple_of(FPS);
     let mut rgba = Vec::with_capacity((width * height * 4) as usize);
     for y in 0..height {
         for x in 0..width {
