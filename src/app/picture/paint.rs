@@ -55,6 +55,9 @@ impl egui_wgpu::CallbackTrait for Paint {
     }
 }
 
+/// A picture drawn by the twins, and from what.
+type Drawn = (TextureHandle, Arc<VideoFrame>, OverlayParams, View);
+
 /// Draws with the device that draws the window, or with the twins.
 pub(super) enum Brush {
     /// egui's own device.
@@ -62,7 +65,7 @@ pub(super) enum Brush {
     /// On this thread; for tests and machines without any device.
     Cpu {
         /// What was drawn last and from what.
-        texture: Option<(TextureHandle, Arc<VideoFrame>, OverlayParams, View)>,
+        texture: Option<Box<Drawn>>,
     },
 }
 
@@ -91,7 +94,7 @@ impl Brush {
             }
             Self::Cpu { texture } => {
                 let fresh = texture
-                    .as_ref()
+                    .as_deref()
                     .is_some_and(|(_, f, p, v)| Arc::ptr_eq(f, frame) && p == params && *v == view);
                 if !fresh {
                     let rgb = yuv::rgb_from_planes(&frame.picture);
@@ -99,9 +102,9 @@ impl Brush {
                     let size = view.size.map(|v| v as usize);
                     let image = egui::ColorImage::from_rgba_unmultiplied(size, &drawn.data);
                     let handle = ui.ctx().load_texture("picture", image, TextureOptions::NEAREST);
-                    *texture = Some((handle, frame.clone(), params.clone(), view));
+                    *texture = Some(Box::new((handle, frame.clone(), params.clone(), view)));
                 }
-                if let Some((handle, ..)) = texture {
+                if let Some((handle, ..)) = texture.as_deref() {
                     let uv = Rect::from_min_max(egui::Pos2::ZERO, egui::pos2(1.0, 1.0));
                     ui.painter().image(handle.id(), rect, uv, egui::Color32::WHITE);
                 }

@@ -9,6 +9,10 @@ pub trait LaneSound: Send + Sync {
     fn rate(&self) -> u32;
     /// Samples decoded so far, from the clip's start without gaps.
     fn len(&self) -> u64;
+    /// Whether nothing is decoded (yet).
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
     /// Whether no more will come.
     fn is_complete(&self) -> bool;
     /// Mono samples; `None` where not decoded (yet).
