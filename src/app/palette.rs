@@ -268,6 +268,10 @@ fn word_start(typed: &str, text: &str) -> bool {
 /// How well the letters of `typed` stand in `text`, in order; higher is better, `None` when they
 /// do not. Starts of words and runs of letters count most.
 fn fuzzy(typed: &str, text: &str) -> Option<i32> {
+    // Nothing typed: everything, in the order of the table.
+    if typed.is_empty() {
+        return Some(0);
+    }
     let text: Vec<char> = text.to_lowercase().chars().collect();
     let mut score = 0;
     let mut at = 0;

@@ -180,7 +180,7 @@ fn graphics(safe: bool) -> egui_wgpu::WgpuConfiguration {
             let fits = |a: &&wgpu::Adapter| surface.is_none_or(|s| a.is_surface_supported(s));
             let soft = |a: &&wgpu::Adapter| a.get_info().device_type == wgpu::DeviceType::Cpu;
             let usable: Vec<_> = adapters.iter().filter(fits).collect();
-            let best = usable.iter().find(|a| soft(&**a)).or(usable.first());
+            let best = usable.iter().find(|a| soft(a)).or(usable.first());
             best.map(|a| (**a).clone()).ok_or_else(|| "no adapter can draw on this display".into())
         }));
     }
