@@ -3,7 +3,7 @@
 //! `cargo bench --profile dev --bench model` prints a table for this machine.
 //! `benches/torch_latency.py` measures PyTorch beside it: it starts this program with `--serve`
 //! and asks for runs in turn with its own, so that a busy machine slows both.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::io::{BufRead, Write};
 use std::time::Instant;

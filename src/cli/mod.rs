@@ -167,7 +167,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// Logs go to stderr; `FNAC_LOG` takes the usual filter syntax (`debug`, `fnac::player=trace`).
 fn init_log() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("FNAC_LOG").unwrap_or_else(|_| {
-        tracing_subscriber::EnvFilter::new("warn,winit=error,egui_wgpu=error,wgpu_hal=error,wgpu_core=error,naga=error")
+        tracing_subscriber::EnvFilter::new(
+            "warn,winit=error,egui_wgpu=error,wgpu_hal=error,wgpu_core=error,naga=error",
+        )
     });
     tracing_subscriber::registry()
         .with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_filter(filter))

@@ -416,7 +416,7 @@ fn register(device: &DeviceInfo) -> Result<(BurnDevice, Arc<AtomicBool>), ModelE
         tracing::warn!("the network's graphics device is lost ({reason:?}): {text}");
         raised.store(true, Ordering::Release);
     });
-    let setup = burn::tensor::wgpu::WgpuSetup {
+    let setup = burn_wgpu::WgpuSetup {
         backend: adapter.get_info().backend,
         instance,
         adapter,

@@ -20,7 +20,7 @@ pub struct ObjectTower {
 }
 
 enum Engine {
-    Cpu(CpuGraph),
+    Cpu(Box<CpuGraph>),
     Burn(Box<Trunk>, Device),
 }
 
@@ -43,7 +43,7 @@ impl ObjectTower {
         let threads = if threads == 0 { default_threads() } else { threads };
         let pool = Arc::new(ThreadPool::with_num_threads(threads));
         let graph = onnx::trunk_model(&folded(checkpoint)?);
-        let engine = Engine::Cpu(CpuGraph::new(graph, pool)?);
+        let engine = Engine::Cpu(Box::new(CpuGraph::new(graph, pool)?));
         Ok(Self { engine, name: "the CPU".into() })
     }
 

@@ -18,8 +18,11 @@ use crate::reference::reference;
 /// Cosine on the CPU, as the golden README suggests for another implementation.
 const COSINE: f32 = 1e-5;
 
+/// Shape and values by tensor name.
+type Tensors = HashMap<String, (Vec<usize>, Vec<f32>)>;
+
 /// The f32 tensors of a SafeTensors file.
-fn tensors(name: &str) -> Option<HashMap<String, (Vec<usize>, Vec<f32>)>> {
+fn tensors(name: &str) -> Option<Tensors> {
     let bytes = std::fs::read(reference(name)?).unwrap();
     let file = safetensors::SafeTensors::deserialize(&bytes).unwrap();
     let floats = file.iter().filter(|(_, v)| v.dtype() == safetensors::Dtype::F32);
