@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::WindowArgs;
+use super::clip_scale::ClipScale;
 use super::commands::{CommandSender, Request, ToastKind, find};
 use super::dialogs::{Dialogs, Pick};
 use super::exports::Exports;
@@ -139,6 +140,7 @@ impl App {
             object_tower: None,
             map: MapAt::None,
             kept_map: None,
+            clip_scale: ClipScale::default(),
             bindings,
             playlist: Playlist::default(),
             probe: ProbeState::default(),
@@ -279,8 +281,19 @@ impl App {
         self.state.status = self.state.worker.status();
         self.state.player.tick();
         self.follow_player(ctx);
+        self.follow_scale();
         let frame = self.state.player.presentation().frame.as_ref().map(|f| f.index);
         self.state.map = frame.map_or(MapAt::None, |f| self.state.maps.lookup(f));
+    }
+
+    /// Lets the scale of a checkpoint without calibration follow this clip's maps.
+    fn follow_scale(&mut self) {
+        let s = &mut self.state;
+        let checkpoint = s.loaded.checkpoint.as_ref().map(|(c, _)| c.sha256.as_str());
+        let key = format!("{:?} {}", s.clip.source, checkpoint.unwrap_or_default());
+        // The worker's word as well: it ends a test a little after the window did.
+        let testing = s.sound_test != SoundTest::None || !s.status.sound_test.is_empty();
+        s.clip_scale.follow(key, testing, &s.maps);
     }
 
     /// Notices what the player came to since the last frame.

@@ -9,6 +9,7 @@ mod about;
 mod actions;
 #[expect(clippy::module_inception, reason = "the room is called app, and so is its centre")]
 mod app;
+mod clip_scale;
 mod clips;
 pub mod commands;
 mod dialogs;

@@ -101,6 +101,8 @@ fn open(
         viewport,
         renderer: eframe::Renderer::Wgpu,
         wgpu_options: graphics(guard.safe),
+        // Flat panels show no bands; on a software adapter every fragment counts.
+        dithering: false,
         ..Default::default()
     };
     let ending = SharedEnding::default();

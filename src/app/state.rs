@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::clip_scale::ClipScale;
 use super::exports::Exports;
 use super::keys::Bindings;
 use super::log::LogLines;
@@ -50,6 +51,7 @@ pub struct State {
     pub(super) status: Arc<InferStatus>,
     pub(super) map: MapAt,
     pub(super) kept_map: Option<LocalizationMap>,
+    pub(super) clip_scale: ClipScale,
     pub(super) settings: SettingsStore,
     pub(super) bindings: Bindings,
     pub(super) playlist: Playlist,
@@ -82,6 +84,7 @@ impl State {
             maps: &self.maps,
             map: &self.map,
             kept_map: self.kept_map.as_ref(),
+            clip_scale: self.clip_scale.range(),
             infer: &self.status,
             checkpoint: self.loaded.checkpoint.as_ref().map(|(_, s)| s),
             object_tower: self.object_tower.as_deref(),

@@ -39,6 +39,8 @@ pub struct View<'a> {
     pub map: &'a MapAt,
     /// The map that `keep-map` put aside: the difference layer subtracts it.
     pub kept_map: Option<&'a LocalizationMap>,
+    /// 1st and 99th percentile of this clip's cosines, once there are enough maps.
+    pub clip_scale: Option<(f32, f32)>,
     /// The worker's state.
     pub infer: &'a InferStatus,
     /// The loaded checkpoint.
@@ -99,9 +101,17 @@ impl View<'_> {
             && self.checkpoint.is_some_and(|c| c.card.cell_geometry.is_some())
     }
 
-    /// The scale that is really used: `calibrated` without numbers on the card is absolute.
+    /// True when `calibrated` takes its numbers from this clip, because the card has none.
+    pub fn calibrated_on_clip(&self) -> bool {
+        let card = self.checkpoint.and_then(|c| c.card.calibration);
+        self.overlay.scale == ScaleChoice::Calibrated && card.is_none() && self.clip_scale.is_some()
+    }
+
+    /// The scale that is really used: `calibrated` takes the card's numbers, else this clip's
+    /// own, and is absolute until there are enough maps for these.
     pub fn scale_mode(&self) -> ScaleMode {
-        match (self.overlay.scale, self.checkpoint.and_then(|c| c.card.calibration)) {
+        let card = self.checkpoint.and_then(|c| c.card.calibration);
+        match (self.overlay.scale, card.or(self.clip_scale)) {
             (ScaleChoice::PerFrame, _) => ScaleMode::PerFrame,
             (ScaleChoice::Calibrated, Some((lo, hi))) if lo < hi => {
                 ScaleMode::Calibrated { lo, hi }

@@ -363,6 +363,28 @@ impl Maps {
         self.computed
     }
 
+    /// The cosines below which 1 % and 99 % of all cells lie, from at most `most` computed maps
+    /// spread over the clip; `None` without maps.
+    pub fn cell_range(&self, most: usize) -> Option<(f32, f32)> {
+        let step = self.computed.div_ceil(most.max(1)).max(1);
+        let of_chunk = |c: &'_ Chunk| {
+            let done = c.state.iter().zip(&c.maps).filter(|(s, _)| **s == FrameState::Computed);
+            done.map(|(_, m)| *m).collect::<Vec<_>>()
+        };
+        let mut cells: Vec<f32> = self
+            .chunks
+            .iter()
+            .flatten()
+            .flat_map(|c| of_chunk(c))
+            .step_by(step)
+            .flatten()
+            .filter(|v| v.is_finite())
+            .collect();
+        cells.sort_unstable_by(f32::total_cmp);
+        let at = |share: f32| cells.get((share * cells.len() as f32) as usize).copied();
+        Some((at(0.01)?, at(0.99)?))
+    }
+
     /// Runs of frames that were looked at, as half-open ranges in order.
     pub fn computed_runs(&self) -> Vec<(FrameIndex, FrameIndex)> {
         let mut runs: Vec<(FrameIndex, FrameIndex)> = Vec::new();

@@ -384,8 +384,12 @@ impl SoundThread {
             if pause && self.fallback {
                 self.shared.clock.set_playing(false);
             }
+            if !self.fallback && (stumbled || starting) {
+                // Nothing was lost and nothing is asked of the user: for the log alone.
+                tracing::info!("sound device {name:?} stumbled ({why}): opened again, playing on");
+                return;
+            }
             let what = match (self.fallback, pause) {
-                (false, _) if stumbled || starting => "opened again, playing on",
                 (_, true) => "paused at the same place; play on to hear it from another device",
                 (_, false) => "playing on",
             };

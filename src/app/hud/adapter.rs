@@ -37,6 +37,7 @@ pub fn legend_facts(view: &View<'_>) -> LegendFacts {
         geometry_from_card: view.geometry_from_card(),
         calibration_missing: view.overlay.scale == ScaleChoice::Calibrated
             && view.scale_mode() == ScaleMode::Absolute,
+        calibrated_on_clip: view.calibrated_on_clip(),
     }
 }
 

@@ -27,6 +27,8 @@ pub struct LegendFacts {
     pub geometry_from_card: bool,
     /// `calibrated` was chosen, but the card has no numbers.
     pub calibration_missing: bool,
+    /// `calibrated` has its numbers from this clip's maps, not from the card.
+    pub calibrated_on_clip: bool,
 }
 
 /// The layer that the legend explains: the map's side of a wipe.
@@ -72,6 +74,9 @@ fn scale_line(scale: ScaleMode, legend: &Legend, facts: LegendFacts) -> String {
         _ if legend.badge.is_some() => format!("stretched {lo:+.2} .. {hi:+.2} (per frame)"),
         ScaleMode::Absolute if facts.calibration_missing => "absolute (no calibration)".to_owned(),
         ScaleMode::Absolute => "absolute".to_owned(),
+        ScaleMode::Calibrated { .. } if facts.calibrated_on_clip => {
+            "calibrated (clip p1..p99)".to_owned()
+        }
         ScaleMode::Calibrated { .. } => "calibrated (card p1..p99)".to_owned(),
         ScaleMode::PerFrame => "per frame".to_owned(),
     }

@@ -64,9 +64,12 @@ fn rows_ui(ui: &mut egui::Ui, view: &View<'_>, o: &mut OverlaySettings) {
     if o.scale == ScaleChoice::Calibrated {
         let calibrated = view.checkpoint.and_then(|c| c.card.calibration);
         ui.label("");
-        match calibrated {
-            Some((lo, hi)) => theme::hint(ui, format!("{lo:+.3} … {hi:+.3}, from the card")),
-            None => theme::hint(ui, "no numbers on the card: absolute"),
+        match (calibrated, view.clip_scale) {
+            (Some((lo, hi)), _) => theme::hint(ui, format!("{lo:+.3} … {hi:+.3}, from the card")),
+            (None, Some((lo, hi))) => {
+                theme::hint(ui, format!("{lo:+.3} … {hi:+.3}, from this clip"))
+            }
+            (None, None) => theme::hint(ui, "no numbers on the card: absolute"),
         }
         ui.end_row();
     }
