@@ -109,8 +109,11 @@ impl App {
         }
         let (bindings, key_trouble) = Bindings::new(&settings.now.keys);
         theme::apply(ctx, settings.now.look.theme, settings.now.look.scale);
-        let worker =
-            InferWorker::spawn(WorkerOptions::new(waker.clone(), start.cache_dir.clone()))?;
+        let worker = InferWorker::spawn(WorkerOptions {
+            // Nothing in the window shows the evidence yet: no bank of sounds for nobody.
+            evidence: false,
+            ..WorkerOptions::new(waker.clone(), start.cache_dir.clone())
+        })?;
         let player = Player::new(PlayerOptions {
             output: start.output,
             waker: waker.clone(),

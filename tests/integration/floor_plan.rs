@@ -13,7 +13,7 @@ const FLOORS: &[&[&str]] = &[
 ];
 
 /// Arrows that the table does not give, each with its reason in docs/ARCHITECTURE.md.
-const SIDEWAYS: &[(&str, &str)] = &[("cli", "app"), ("export", "infer")];
+const SIDEWAYS: &[(&str, &str)] = &[("cli", "app")];
 
 fn floor_of(room: &str) -> Option<usize> {
     FLOORS.iter().position(|f| f.contains(&room))
