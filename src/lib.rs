@@ -10,11 +10,12 @@ pub mod units;
 
 pub mod features;
 pub mod overlay;
-pub mod synth;
+pub mod truth;
 
 pub mod audio;
 pub mod media;
 pub mod model;
+pub mod synth;
 
 pub mod export;
 pub mod infer;

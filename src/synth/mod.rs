@@ -5,10 +5,14 @@
 //! clip is the same on every machine and loops without a seam.
 
 mod canvas;
+mod dice;
+mod library;
 mod scene;
 mod sound;
 mod story;
 
+pub use dice::Dice;
+pub use library::{Kind, Library, Sprite, Voice};
 pub use story::Actor;
 
 use crate::units::RgbPicture;

@@ -5,15 +5,15 @@ use std::path::{Path, PathBuf};
 /// Rooms by floor, from the ground up.
 const FLOORS: &[&[&str]] = &[
     &["units"],
-    &["features", "overlay", "synth"],
-    &["media", "audio", "model"],
-    &["export", "infer"],
-    &["player"],
+    &["features", "overlay", "truth"],
+    &["synth", "media", "audio", "model"],
+    &["data", "export", "infer"],
+    &["player", "eval", "train"],
     &["app", "cli"],
 ];
 
 /// Arrows that the table does not give, each with its reason in docs/ARCHITECTURE.md.
-const SIDEWAYS: &[(&str, &str)] = &[("cli", "app")];
+const SIDEWAYS: &[(&str, &str)] = &[("cli", "app"), ("train", "eval")];
 
 fn floor_of(room: &str) -> Option<usize> {
     FLOORS.iter().position(|f| f.contains(&room))
@@ -90,7 +90,9 @@ fn only_the_window_knows_egui() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     for room in FLOORS.iter().copied().flatten().filter(|r| !["app", "cli"].contains(r)) {
         let mut files = Vec::new();
-        rust_files(&src.join(room), &mut files);
+        if src.join(room).is_dir() {
+            rust_files(&src.join(room), &mut files);
+        }
         for file in files {
             let text = std::fs::read_to_string(&file).unwrap();
             let hit = text.lines().find(|l| {
