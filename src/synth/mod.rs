@@ -6,6 +6,7 @@
 
 mod canvas;
 mod dice;
+mod kinds;
 mod library;
 mod scene;
 mod sound;
