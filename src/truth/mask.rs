@@ -57,6 +57,30 @@ impl Mask {
         self.runs.iter().skip(1).step_by(2).map(|r| u64::from(*r)).sum()
     }
 
+    /// The smallest box around all pixels inside; `None` when there are none.
+    pub fn bounds(&self) -> Option<super::TruthBox> {
+        let h = u64::from(self.height);
+        let (mut at, mut found) = (0u64, None::<[u64; 4]>);
+        for (i, run) in self.runs.iter().enumerate() {
+            let end = at + u64::from(*run);
+            if i % 2 == 1 && end > at {
+                let (first, last) = (at / h, (end - 1) / h);
+                // A run over the end of a column touches its lower and the next one's upper edge.
+                let (top, bottom) =
+                    if first == last { (at % h, (end - 1) % h) } else { (0, h - 1) };
+                let b = found.get_or_insert([first, top, last, bottom]);
+                *b = [b[0].min(first), b[1].min(top), b[2].max(last), b[3].max(bottom)];
+            }
+            at = end;
+        }
+        found.map(|[x0, y0, x1, y1]| super::TruthBox {
+            x0: x0 as f64,
+            y0: y0 as f64,
+            x1: (x1 + 1) as f64,
+            y1: (y1 + 1) as f64,
+        })
+    }
+
     /// Row-major booleans, `width * height` of them.
     pub fn to_pixels(&self) -> Vec<bool> {
         let (w, h) = (self.width as usize, self.height as usize);
@@ -72,5 +96,33 @@ impl Mask {
             at = end;
         }
         out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_are_those_of_the_pixels() {
+        for (mask, want) in [
+            (
+                Mask::from_fn(9, 7, |x, y| (2..5).contains(&x) && (1..6).contains(&y)),
+                Some([2, 1, 5, 6]),
+            ),
+            (Mask::from_fn(9, 7, |x, _| x == 8), Some([8, 0, 9, 7])),
+            (Mask::from_fn(9, 7, |x, y| (x, y) == (3, 6) || (x, y) == (4, 0)), Some([3, 0, 5, 7])),
+            (Mask::from_fn(9, 7, |_, _| false), None),
+        ] {
+            let got = mask.bounds().map(|b| [b.x0, b.y0, b.x1, b.y1].map(|v| v as i32));
+            assert_eq!(got, want);
+        }
+    }
+
+    #[test]
+    fn runs_that_do_not_cover_the_picture_are_no_mask() {
+        assert!(Mask::from_runs(4, 4, vec![16]).is_some());
+        assert!(Mask::from_runs(4, 4, vec![15]).is_none());
+        assert!(Mask::from_runs(0, 4, vec![]).is_some_and(|m| m.bounds().is_none()));
     }
 }
