@@ -20,6 +20,7 @@ pub mod synth;
 pub mod export;
 pub mod infer;
 
+pub mod eval;
 pub mod player;
 
 pub mod app;

@@ -1,7 +1,7 @@
 //! The mask by which the literature scores: the greater half of 224x224 pixels.
 
-use super::field::{Interpolation, Taps, mix};
-use crate::units::{CellGeometry, LocalizationMap};
+use super::field::{Interpolation, Taps};
+use crate::units::{CellGeometry, LocalizationMap, MapGrid};
 
 /// Side of the scored map.
 pub const SCORED_SIDE: usize = 224;
@@ -20,28 +20,73 @@ pub fn scored_map(map: &LocalizationMap) -> Vec<f32> {
     upsampled(&map.grid(), CellGeometry::Aligned, Interpolation::Bilinear)
 }
 
-/// A grid read at the centres of 224x224 pixels.
-pub(crate) fn upsampled(
-    grid: &crate::units::MapGrid<'_>,
+/// A grid read at the centres of 224x224 pixels, row 0 at the top.
+///
+/// Bilinear under `aligned` and bicubic under `tiles` are PyTorch's `interpolate` with and without
+/// `align_corners`, bit for bit where PyTorch runs with fused multiply-add (any x86 of the last ten
+/// years): half-map masks hang on ties, and a last bit decides them.
+pub fn upsampled(
+    grid: &MapGrid<'_>,
     geometry: CellGeometry,
     interpolation: Interpolation,
 ) -> Vec<f32> {
     let (scale, bias) = geometry.affine(grid.factor);
     let taps: Vec<Taps> = (0..SCORED_SIDE)
         .map(|i| {
+            let i = i as f32;
             let s = match geometry {
-                // The protocol's own expression, so that no rounding differs.
-                CellGeometry::Aligned if grid.factor == 1 => (i as f64 * 6.0 / 223.0) as f32,
-                _ => scale * ((i as f32 + 0.5) / SCORED_SIDE as f32) + bias,
+                // The protocol's own expressions, so that no rounding differs.
+                CellGeometry::Aligned if grid.factor == 1 => (6.0f32 / 223.0) * i,
+                CellGeometry::Tiles => (i + 0.5) * (f32::from(grid.factor) / 32.0) - 0.5,
+                _ => scale * ((i + 0.5) / SCORED_SIDE as f32) + bias,
             };
             Taps::new(interpolation, grid.side, s)
         })
         .collect();
+    // Along the rows first, then along the columns, as PyTorch nests them.
+    let rows: Vec<f32> = grid
+        .cells
+        .chunks_exact(grid.side)
+        .flat_map(|row| taps.iter().map(|t| mixed(t, |i| row[i])))
+        .collect();
     let mut out = Vec::with_capacity(SCORED_SIDE * SCORED_SIDE);
-    for ty in &taps {
-        out.extend(taps.iter().map(|tx| mix(grid, tx, ty).value));
+    for taps in &taps {
+        out.extend((0..SCORED_SIDE).map(|x| mixed(taps, |i| rows[i * SCORED_SIDE + x])));
     }
     out
+}
+
+/// Weighted sum along one axis, in PyTorch's order: the first product is fused into the second,
+/// then each of the others into the sum.
+fn mixed(taps: &Taps, value: impl Fn(usize) -> f32) -> f32 {
+    let term = |k: usize| (value(taps.index[k]), taps.weight[k]);
+    let (a, wa) = term(0);
+    if taps.count == 1 {
+        return a * wa;
+    }
+    let (b, wb) = term(1);
+    let mut sum = fused(a, wa, b * wb);
+    for k in 2..taps.count {
+        let (c, wc) = term(k);
+        sum = fused(c, wc, sum);
+    }
+    sum
+}
+
+/// `a * b + c` rounded once: the product of two `f32` is exact in `f64`.
+fn fused(a: f32, b: f32, c: f32) -> f32 {
+    (f64::from(a) * f64::from(b) + f64::from(c)) as f32
+}
+
+/// The value from which on the greater half begins: `sorted[n / 2]`; not-a-number sorts last.
+pub fn half_threshold(values: &[f32]) -> f32 {
+    let mut sorted = values.to_vec();
+    let k = sorted.len() / 2;
+    if sorted.is_empty() {
+        return f32::NAN;
+    }
+    let (_, threshold, _) = sorted.select_nth_unstable_by(k, f32::total_cmp);
+    *threshold
 }
 
 impl HalfMap {
@@ -51,10 +96,7 @@ impl HalfMap {
     /// to ties that rounding makes. A constant map is all mask.
     pub fn new(map: &LocalizationMap) -> Self {
         let values = scored_map(map);
-        let mut sorted = values.clone();
-        let k = sorted.len() / 2;
-        let (_, threshold, _) = sorted.select_nth_unstable_by(k, f32::total_cmp);
-        let threshold = *threshold;
+        let threshold = half_threshold(&values);
         let mask = values.iter().map(|v| *v >= threshold).collect();
         Self { threshold, mask }
     }

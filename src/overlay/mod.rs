@@ -13,6 +13,7 @@ pub mod gpu;
 mod half_map;
 mod layers;
 mod legend;
+mod outline;
 mod params;
 mod probe;
 pub mod shaders;
@@ -23,9 +24,10 @@ pub mod yuv;
 pub use colormaps::Colormap;
 pub use cpu::RgbaPicture;
 pub use field::{Field, Interpolation, Sample, sample_map};
-pub use half_map::{HalfMap, SCORED_SIDE, scored_map};
+pub use half_map::{HalfMap, SCORED_SIDE, half_threshold, scored_map, upsampled};
 pub use layers::{LAYERS, LayerField, LayerSpec};
 pub use legend::{Badge, Legend, Tick};
+pub use outline::{Ring, mask_outline, outline};
 pub use params::{Layer, Magnify, OverlayParams, ScaleMode, Split};
 pub use probe::{Probe, area_above, probe};
 pub use view::{Panel, Rect, View};
@@ -33,3 +35,6 @@ pub use yuv::{AlphaMode, rgb_from_planes};
 
 /// Colour of truth, sky blue: always solid and outlined, never used for a prediction.
 pub const TRUTH_COLOUR: [u8; 3] = [0x56, 0xb4, 0xe9];
+
+/// Colour of a prediction's outline, vermillion: always dashed.
+pub const PREDICTION_COLOUR: [u8; 3] = [0xd5, 0x5e, 0x00];

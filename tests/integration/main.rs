@@ -12,6 +12,7 @@ mod media_hostile;
 mod media_seek;
 mod media_sound;
 mod media_write;
+mod metrics;
 mod overlay;
 mod parity;
 mod player;
