@@ -34,6 +34,20 @@ pub trait Voice: Send + Sync {
     /// `secs` seconds of it, mono at `rate` samples per second, about as loud as the kind is,
     /// within -1 to 1. The same dice give the same samples (on one machine).
     fn sing(&self, dice: &mut Dice, rate: u32, secs: f64) -> Vec<f32>;
+
+    /// When something is seen to happen in what [`Voice::sing`] gives for the same dice: barks,
+    /// strokes, chuffs; seconds from the start in rising order. An even pulse where nothing is
+    /// known.
+    fn beats(&self, dice: &mut Dice, secs: f64) -> Vec<f64> {
+        let _ = dice;
+        even_pulse(secs)
+    }
+}
+
+/// Two beats a second.
+pub(super) fn even_pulse(secs: f64) -> Vec<f64> {
+    let count = if secs.is_finite() { (2.0 * secs.clamp(0.0, 3600.0)).ceil() as u32 } else { 0 };
+    (0..count).map(|i| 0.5 * f64::from(i)).collect()
 }
 
 /// One kind of thing that sounds.

@@ -8,13 +8,18 @@ mod canvas;
 mod dice;
 mod kinds;
 mod library;
+mod room;
 mod scene;
 mod sound;
+mod soundscape;
 mod story;
+mod voices;
 
 pub use dice::Dice;
 pub use library::{Kind, Library, Sprite, Voice};
+pub use soundscape::{Color, Noise, Room, SoundPart, SoundPlan};
 pub use story::Actor;
+pub use voices::{LONGEST_PAUSE, names as voice_names, voice};
 
 use crate::units::RgbPicture;
 use canvas::Canvas;
