@@ -2,32 +2,11 @@
 
 use std::sync::Arc;
 
-use super::Dice;
+use rayon::prelude::*;
 
-/// A picture of a thing on transparent ground: straight (not premultiplied) RGBA, row 0 at the
-/// top.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Sprite {
-    /// Name of the drawing: the code points of the glyph, or the cut-out's file stem.
-    pub name: String,
-    /// Kept back for testing.
-    pub held_out: bool,
-    /// Width in pixels.
-    pub width: u32,
-    /// Height in pixels.
-    pub height: u32,
-    /// `4 * width * height` bytes.
-    pub rgba: Vec<u8>,
-    /// Row-major: which pixels count as the thing. From stored data for the drawn world, from
-    /// alpha of at least one half for cut-outs.
-    pub silhouette: Vec<bool>,
-}
-
-impl std::fmt::Debug for Sprite {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Sprite({} {}x{})", self.name, self.width, self.height)
-    }
-}
+use super::kinds::KINDS;
+use super::silhouettes::{Sheet, order};
+use super::{Dice, Sprite, SynthError, voices};
 
 /// How a kind of thing sounds.
 pub trait Voice: Send + Sync {
@@ -61,9 +40,82 @@ pub struct Kind {
     pub voice: Arc<dyn Voice>,
 }
 
+impl Kind {
+    /// A kind with pictures and a voice.
+    pub fn new(name: &str, sprites: Vec<Arc<Sprite>>, voice: Arc<dyn Voice>) -> Self {
+        Self { name: name.to_owned(), sprites, voice }
+    }
+
+    /// Number of the picture of this name.
+    pub fn sprite(&self, name: &str) -> Option<usize> {
+        self.sprites.iter().position(|s| s.name() == name)
+    }
+}
+
 /// All kinds that scenes may hold.
 #[derive(Clone)]
 pub struct Library {
     /// In the order of their names' table; scenes refer to the index.
     pub kinds: Vec<Kind>,
+}
+
+impl Library {
+    /// A world of other things than the drawn ones.
+    pub fn new(kinds: Vec<Kind>) -> Self {
+        Self { kinds }
+    }
+
+    /// The drawn world: Twemoji glyphs, drawn on all cores, and synthesised voices.
+    ///
+    /// Errors: the program's own data is damaged.
+    pub fn drawn() -> Result<Self, SynthError> {
+        let sheet = Sheet::read()?;
+        let mut sprites = order()
+            .enumerate()
+            .collect::<Vec<_>>()
+            .into_par_iter()
+            .map(|(place, glyph)| {
+                let silhouette = sheet.silhouette(place as u32)?;
+                Sprite::from_svg(glyph.name(), glyph.svg(), silhouette)
+            })
+            .collect::<Result<Vec<_>, _>>()?
+            .into_iter();
+        let mut kinds = Vec::with_capacity(KINDS.len());
+        for row in KINDS {
+            let voice = voices::voice(row.name).ok_or_else(|| SynthError::Data {
+                cause: format!("kind `{}` has no voice", row.name),
+            })?;
+            let shown = sprites.by_ref().take(row.glyphs.len()).collect::<Vec<_>>();
+            let kept = sprites.by_ref().take(row.held_out.len()).map(Sprite::kept_back);
+            let all = shown.into_iter().chain(kept).map(Arc::new).collect();
+            kinds.push(Kind::new(row.name, all, voice));
+        }
+        Ok(Self { kinds })
+    }
+
+    /// Only the named kinds, in the order of the library.
+    ///
+    /// Errors: a name that no kind has; no name at all.
+    pub fn keep(&self, names: &[&str]) -> Result<Self, SynthError> {
+        for name in names {
+            if self.index(name).is_none() {
+                let known: Vec<_> = self.kinds.iter().map(|k| k.name.as_str()).collect();
+                return Err(SynthError::UnknownKind {
+                    name: (*name).to_owned(),
+                    known: known.join(", "),
+                });
+            }
+        }
+        let kinds: Vec<_> =
+            self.kinds.iter().filter(|k| names.contains(&k.name.as_str())).cloned().collect();
+        if kinds.is_empty() {
+            return Err(SynthError::NoKinds);
+        }
+        Ok(Self { kinds })
+    }
+
+    /// Number of the kind of this name.
+    pub fn index(&self, name: &str) -> Option<usize> {
+        self.kinds.iter().position(|k| k.name == name)
+    }
 }

@@ -4,20 +4,46 @@
 //! the window starts on. Everything is a function of the frame's or the sample's number, so the
 //! clip is the same on every machine and loops without a seam.
 
+mod backdrop;
 mod canvas;
 mod dice;
+mod draw;
+mod error;
+mod exact;
+#[cfg(test)]
+mod gallery;
 mod kinds;
 mod library;
+mod light;
+mod movie;
+mod movie_plan;
+mod options;
+mod pose;
+mod prop;
 mod room;
 mod scene;
+mod silhouettes;
 mod sound;
 mod soundscape;
+mod sprite;
+mod still;
 mod story;
 mod voices;
 
+pub use backdrop::{Background, Place};
 pub use dice::Dice;
-pub use library::{Kind, Library, Sprite, Voice};
+pub use draw::Shadow;
+pub use error::SynthError;
+pub use library::{Kind, Library, Voice};
+pub use light::Light;
+pub use movie::{Key, Motion, Movie, MovieActor, Reaction};
+pub use movie_plan::MovieOptions;
+pub use options::{SceneOptions, Split};
+pub use pose::{LEAST_VISIBLE, Pose};
+pub use prop::{Prop, PropKind};
 pub use soundscape::{Color, Noise, Room, SoundPart, SoundPlan};
+pub use sprite::Sprite;
+pub use still::{MOST_OVERLAP, Negative, Scene, Thing};
 pub use story::Actor;
 pub use voices::{LONGEST_PAUSE, names as voice_names, voice};
 
