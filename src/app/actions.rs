@@ -60,6 +60,7 @@ impl App {
             Request::ProbeHover(at) => self.state.probe.hover = at,
             Request::ProbePin(at) => self.state.probe.toggle_pin(at),
             Request::ProbeClear => self.state.probe.pins.clear(),
+            Request::ForgetMeans => self.state.truth.forget_means(),
             Request::SoundTest(test) => self.set_sound_test(test),
             Request::Device(name) => self.set_device(&name),
             Request::Open(paths) => self.open_paths(&paths),

@@ -142,6 +142,7 @@ impl App {
             loaded: Loaded { device, ..Loaded::default() },
             object_tower: None,
             map: MapAt::None,
+            truth: super::truth::ClipTruth::default(),
             kept_map: None,
             clip_scale: ClipScale::default(),
             bindings,
@@ -268,6 +269,7 @@ impl App {
                 Done::Outputs(list) => self.state.outputs = list,
                 Done::Builtin(result) => self.builtin_ready(result),
                 Done::Checkpoint(path, result) => self.checkpoint_read(path, result),
+                Done::Truth(path, read) => self.truth_read(&path, read),
                 Done::Saved(Ok(text)) => self.say(ToastKind::Done, text),
                 Done::Saved(Err(text)) => self.say(ToastKind::Error, text),
             }
@@ -287,6 +289,7 @@ impl App {
         self.follow_scale();
         let frame = self.state.player.presentation().frame.as_ref().map(|f| f.index);
         self.state.map = frame.map_or(MapAt::None, |f| self.state.maps.lookup(f));
+        self.follow_truth();
     }
 
     /// Lets the scale of a checkpoint without calibration follow this clip's maps.

@@ -37,9 +37,20 @@ impl App {
         for path in opened.checkpoints {
             self.load_checkpoint(path);
         }
-        if !opened.items.is_empty() {
+        let given = !opened.items.is_empty();
+        if given {
             self.play_items(opened.items);
-        } else if self.state.clip.source.is_none() {
+        }
+        // Truth that comes with its clip is the clip's; alone it is the playing one's.
+        let mut truths = opened.truths.into_iter();
+        if let Some(path) = truths.next() {
+            self.load_truth(path);
+        }
+        let more = truths.count();
+        if more > 0 {
+            self.warn(format!("one truth file is used at a time; {more} more are left out"));
+        }
+        if !given && self.state.clip.source.is_none() {
             // Never an empty window: what was asked for cannot be played.
             self.open_builtin();
         }
@@ -97,6 +108,7 @@ impl App {
         self.keep_position_of_a_long_clip();
         self.state.clip = Clip { source: Some(source.clone()), builtin, ..Clip::default() };
         self.state.probe.hover = None;
+        self.look_for_truth();
         self.state.kept_map = None;
         self.set_sound_test(crate::infer::SoundTest::None);
         self.state.worker.set_clip(None);

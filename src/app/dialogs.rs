@@ -134,6 +134,7 @@ fn ask(pick: Pick, suggest: Option<String>) -> Vec<PathBuf> {
             .set_title("Open")
             .add_filter("Videos, sounds, pictures", &clips)
             .add_filter("Checkpoints", WEIGHTS)
+            .add_filter("Truth of a clip", &["json"])
             .add_filter("All files", &["*"])
             .pick_files()
             .unwrap_or_default(),

@@ -60,7 +60,7 @@ fn inspect() -> Tree<Pane> {
     let timeline = tabs(&mut tiles, &[TIMELINE]);
     let top = tabs(&mut tiles, &["model", "stream", "sound"]);
     let middle = tabs(&mut tiles, &["overlay", "sees"]);
-    let low = tabs(&mut tiles, &["probe", "log", "export", "settings"]);
+    let low = tabs(&mut tiles, &["probe", "truth", "log", "export", "settings"]);
     let mut main =
         egui_tiles::Linear::new(egui_tiles::LinearDir::Vertical, vec![picture, timeline]);
     main.shares.set_share(picture, 0.64);

@@ -36,6 +36,7 @@ mod theme;
 pub mod timeline;
 mod toasts;
 mod transport;
+pub mod truth;
 pub mod view;
 
 use std::path::PathBuf;

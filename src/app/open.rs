@@ -16,6 +16,8 @@ pub enum Kind {
     Picture,
     /// Weights.
     Checkpoint,
+    /// What is true in a clip: `NAME.truth.json`.
+    Truth,
 }
 
 /// Kind by suffix; an unknown one is a clip, since FFmpeg looks into the file.
@@ -23,7 +25,9 @@ pub fn kind_of(path: &Path) -> Kind {
     let ext =
         path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
     let is = |list: &[&str]| list.contains(&ext.as_str());
-    if is(WEIGHTS) {
+    if crate::truth::TruthTrack::is_truth_file(path) {
+        Kind::Truth
+    } else if is(WEIGHTS) {
         Kind::Checkpoint
     } else if is(SOUND) {
         Kind::Sound
@@ -41,6 +45,8 @@ pub struct Opened {
     pub items: Vec<MediaSource>,
     /// Weights to load.
     pub checkpoints: Vec<PathBuf>,
+    /// Truth of a clip.
+    pub truths: Vec<PathBuf>,
     /// What cannot be used, each with the cause and what to do.
     pub refused: Vec<String>,
 }
@@ -66,6 +72,7 @@ pub fn sort_out(paths: &[PathBuf]) -> Opened {
                 Ok(items) => out.items.extend(items),
             },
             Ok(_) if kind_of(path) == Kind::Checkpoint => out.checkpoints.push(path.clone()),
+            Ok(_) if kind_of(path) == Kind::Truth => out.truths.push(path.clone()),
             Ok(_) => loose.push(path.clone()),
         }
     }
@@ -227,6 +234,18 @@ mod tests {
         let opened = sort_out(&[path("a.wav"), path("b.png"), path("m.pth")]);
         assert_eq!(opened.items.len(), 1);
         assert_eq!(opened.checkpoints.len(), 1);
+    }
+
+    #[test]
+    fn truth_is_no_item_of_a_playlist() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["a.mp4", "a.truth.json"] {
+            std::fs::write(dir.path().join(name), b"x").unwrap();
+        }
+        let opened = sort_out(&[dir.path().join("a.mp4"), dir.path().join("a.truth.json")]);
+        assert_eq!((opened.items.len(), opened.truths.len()), (1, 1));
+        let folder = sort_out(&[dir.path().to_owned()]);
+        assert_eq!((folder.items.len(), folder.truths.len()), (1, 0), "it lies beside its clip");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::eval::live::TruthShape;
 use crate::overlay::{Colormap, Interpolation, Layer};
 use crate::units::CellGeometry;
 
@@ -196,6 +197,12 @@ pub struct OverlaySettings {
     pub contours: bool,
     /// The exact half-picture mask of the literature's metric.
     pub half_map_mask: bool,
+    /// `t`: outlines of what is true, where there is truth.
+    pub truth: bool,
+    /// Boxes or visible pixels, for the outlines and the scores alike.
+    pub truth_shape: TruthShape,
+    /// The prediction's outline beside the truth's.
+    pub prediction_outline: bool,
     /// Share of the object prior in the blend, 0 to 1.
     pub blend_alpha: f32,
     /// How the picture is divided.
@@ -220,6 +227,9 @@ impl Default for OverlaySettings {
             threshold: None,
             contours: false,
             half_map_mask: false,
+            truth: true,
+            truth_shape: TruthShape::Boxes,
+            prediction_outline: true,
             blend_alpha: 0.4,
             split: SplitChoice::Off,
             split_at: 0.5,

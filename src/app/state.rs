@@ -10,6 +10,7 @@ use super::keys::Bindings;
 use super::log::LogLines;
 use super::open::Playlist;
 use super::settings::SettingsStore;
+use super::truth::ClipTruth;
 use super::view::{CheckpointSummary, ProbeState, View};
 use crate::infer::{InferStatus, InferWorker, MapAt, MapStore, SoundTest};
 use crate::media::{MediaSource, SoundTrack};
@@ -50,6 +51,7 @@ pub struct State {
     pub(super) maps: Arc<MapStore>,
     pub(super) status: Arc<InferStatus>,
     pub(super) map: MapAt,
+    pub(super) truth: ClipTruth,
     pub(super) kept_map: Option<LocalizationMap>,
     pub(super) clip_scale: ClipScale,
     pub(super) settings: SettingsStore,
@@ -83,6 +85,7 @@ impl State {
             sound: self.clip.sound.as_ref(),
             maps: &self.maps,
             map: &self.map,
+            truth: &self.truth,
             kept_map: self.kept_map.as_ref(),
             clip_scale: self.clip_scale.range(),
             infer: &self.status,

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use super::keys::Bindings;
 use super::log::LogLines;
 use super::open::Playlist;
+use super::picture::TruthMarks;
 use super::settings::{GeometryChoice, OverlaySettings, ScaleChoice, Settings};
+use super::truth::ClipTruth;
 use crate::infer::{InferStatus, MapAt, MapStore, SoundTest};
 use crate::media::{MediaInfo, MediaSource, PresentationIndex, SoundTrack};
 use crate::model::{CheckpointCard, DeviceInfo};
@@ -37,6 +39,8 @@ pub struct View<'a> {
     pub maps: &'a Arc<MapStore>,
     /// The map for the picture on the screen.
     pub map: &'a MapAt,
+    /// What is true in the clip, and what it says about the map.
+    pub truth: &'a ClipTruth,
     /// The map that `keep-map` put aside: the difference layer subtracts it.
     pub kept_map: Option<&'a LocalizationMap>,
     /// 1st and 99th percentile of this clip's cosines, once there are enough maps.
@@ -89,7 +93,7 @@ pub struct View<'a> {
     pub exports: &'a super::exports::Exports,
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
     /// The geometry that the overlay, the probe and the contours use.
     pub fn geometry(&self) -> CellGeometry {
         self.overlay.geometry.resolve(self.checkpoint.and_then(|c| c.card.cell_geometry))
@@ -123,6 +127,13 @@ impl View<'_> {
     /// Whether the map is drawn in this frame.
     pub fn overlay_visible(&self) -> bool {
         self.overlay.visible && !self.overlay_held_off
+    }
+
+    /// The outlines of truth, where they are to be drawn: never in the Demo layout, where the
+    /// picture stands alone.
+    pub fn truth_marks(&self) -> Option<&'a TruthMarks> {
+        let shown = self.overlay.truth && !self.overlay_held_off && !self.demo;
+        self.truth.judged.as_ref().map(|j| &j.marks).filter(|_| shown)
     }
 
     /// A clip is open and has pictures or sound to play.

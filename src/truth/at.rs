@@ -146,6 +146,26 @@ impl Source {
     }
 }
 
+impl Source {
+    /// The spans in which it is in the picture; the last one ends with `end` where it stays.
+    pub fn seen_spans(&self, end: MediaTime) -> Vec<Span> {
+        let mut out = Vec::new();
+        let mut start = None;
+        for moment in &self.moments {
+            match (start, is_seen(moment)) {
+                (None, true) => start = Some(moment.time),
+                (Some(from), false) => {
+                    out.push(Span { start: from, end: moment.time });
+                    start = None;
+                }
+                _ => {}
+            }
+        }
+        out.extend(start.filter(|s| *s < end).map(|start| Span { start, end }));
+        out
+    }
+}
+
 fn is_seen(moment: &Moment) -> bool {
     moment.bbox.is_some() || moment.mask.as_ref().is_some_and(|m| m.area() > 0)
 }
@@ -286,6 +306,8 @@ mod tests {
             .map(|h| (h.span.start.as_secs_f64(), h.span.end.as_secs_f64(), h.seen))
             .collect();
         assert_eq!(parts, [(1.0, 3.0, true), (3.5, 4.0, true), (4.0, 6.0, false)]);
+        let seen = track.sources[0].seen_spans(secs(8.0));
+        assert_eq!(seen, [Span { start: secs(0.0), end: secs(4.0) }]);
         assert!(track.sounds_within(Span { start: secs(2.9), end: secs(3.1) }));
         assert!(!track.sounds_within(Span { start: secs(3.1), end: secs(3.4) }));
     }

@@ -3,10 +3,12 @@
 
 use egui::{Color32, pos2};
 use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable as _;
 use egui_kittest::wgpu::{WgpuTestRenderer, create_render_state, default_wgpu_setup};
 use fnac::app::hud::{LegendFacts, legend_of, show_legend};
-use fnac::app::picture::{PictureView, render_offscreen};
+use fnac::app::picture::{PictureView, TruthMark, TruthMarks, render_offscreen};
 use fnac::overlay::gpu::Headless;
+use fnac::overlay::{PREDICTION_COLOUR, TRUTH_COLOUR};
 
 use super::{picture, timeline};
 
@@ -58,6 +60,82 @@ fn shaders_and_twins_draw_the_same_picture_in_the_window() {
     // The red frame of a sound test lies on the picture's own edge.
     let red = |p: &image::Rgba<u8>| p.0[0] > 180 && p.0[1] < 90 && p.0[2] < 90;
     assert!(gpu.pixels().filter(|p| red(p)).count() > 500);
+}
+
+#[test]
+fn truth_is_solid_blue_and_a_prediction_dashed_vermillion_both_with_dark_edges() {
+    if !adapter_present() {
+        return;
+    }
+    let ring = |x0: f32, y0: f32, x1: f32, y1: f32| vec![[x0, y0], [x1, y0], [x1, y1], [x0, y1]];
+    let state = render_state();
+    let mut stand = picture::stand(picture::Show::Frame(picture::frame(400, 300, 1.0)));
+    stand.picture = PictureView::new(Some(&state));
+    stand.params.opacity = 0.0;
+    let mark = |label: &str, bbox: [f32; 4], sounding| TruthMark {
+        label: label.into(),
+        bbox,
+        rings: vec![ring(bbox[0], bbox[1], bbox[2], bbox[3])],
+        sounding,
+    };
+    stand.truth = Some(TruthMarks {
+        sources: vec![
+            mark("cat", [0.7, 0.7, 0.9, 0.9], false),
+            mark("dog", [0.2, 0.3, 0.5, 0.8], true),
+        ],
+        prediction: vec![ring(0.3, 0.4, 0.6, 0.9)],
+        overlap: Vec::new(),
+    });
+    let mut h = Harness::builder()
+        .with_size([400.0, 324.0])
+        .renderer(WgpuTestRenderer::from_render_state(state))
+        .build_ui_state(picture::draw, stand);
+    h.run_steps(3);
+    let at = |h: &Harness<'_, picture::Stand>, x: f32, y: f32| {
+        let s = h.state();
+        s.picture.screen_of(&s.params, [x, y])
+    };
+    let image = h.render().unwrap();
+    let pixel = |p: egui::Pos2| image.get_pixel(p.x as u32, p.y as u32).0;
+    let near =
+        |p: [u8; 4], [r, g, b]: [u8; 3]| [r, g, b].iter().zip(p).all(|(a, b)| a.abs_diff(b) < 40);
+    let dark = |p: [u8; 4]| p[0] < 80 && p[1] < 90 && p[2] < 110;
+    let (mut dashes, n) = (0, 60);
+    for i in 0..n {
+        let y = 0.42 + 0.36 * i as f32 / n as f32;
+        let line = at(&h, 0.2, y);
+        assert!(near(pixel(line), TRUTH_COLOUR), "solid at {y}: {:?}", pixel(line));
+        let left = [-3.0, -2.0].iter().any(|d| dark(pixel(line + egui::vec2(*d, 0.0))));
+        let right = [2.0, 3.0].iter().any(|d| dark(pixel(line + egui::vec2(*d, 0.0))));
+        assert!(left && right, "dark edges at {y}");
+        dashes += usize::from(near(pixel(at(&h, 0.6, y)), PREDICTION_COLOUR));
+    }
+    assert!((n / 3..n * 4 / 5).contains(&dashes), "dashed: {dashes} of {n}");
+    let silent = pixel(at(&h, 0.7, 0.8));
+    assert!(!near(silent, TRUTH_COLOUR) || silent != pixel(at(&h, 0.2, 0.5)), "thin and dim");
+    let inside = pixel(at(&h, 0.25, 0.6));
+    assert!(near(inside, [128; 3]), "nothing inside: {inside:?}");
+}
+
+#[test]
+fn labels_of_truth_stay_in_sight_at_any_zoom() {
+    if !adapter_present() {
+        return;
+    }
+    for zoom in [1.0, 4.0, 30.0] {
+        let mut stand = picture::stand(picture::Show::Frame(picture::frame(400, 300, 1.0)));
+        let bbox = [0.1, 0.05, 0.9, 0.95];
+        let mark = TruthMark { label: "dog".into(), bbox, rings: Vec::new(), sounding: true };
+        stand.truth = Some(TruthMarks { sources: vec![mark], ..TruthMarks::default() });
+        let mut h =
+            Harness::builder().with_size([400.0, 324.0]).build_ui_state(picture::draw, stand);
+        h.run_steps(2);
+        h.state_mut().picture.zoom_by(zoom);
+        h.run_steps(2);
+        let label = h.get_by_label_contains("Truth: dog").rect();
+        let region = h.state().picture.region();
+        assert!(region.contains_rect(label) && label.height() > 14.0, "{zoom}: {label:?}");
+    }
 }
 
 #[test]

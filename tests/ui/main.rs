@@ -5,5 +5,6 @@ mod drawn;
 mod harness;
 mod picture;
 mod timeline;
+mod truth;
 mod whole;
 mod window;

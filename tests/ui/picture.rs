@@ -6,7 +6,7 @@ use egui::{Color32, Event, Modifiers, MouseWheelUnit, PointerButton, Pos2, vec2}
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use fnac::app::hud::{HudData, HudRow, LegendData, LegendFacts, legend_of};
-use fnac::app::picture::{PictureData, PictureView, PictureWish, Stage};
+use fnac::app::picture::{PictureData, PictureView, PictureWish, Stage, TruthMarks};
 use fnac::media::VideoFrame;
 use fnac::overlay::{Field, OverlayParams, ScaleMode, Split};
 use fnac::units::{
@@ -55,6 +55,7 @@ pub(super) struct Stand {
     sound_test: Option<&'static str>,
     badges: Vec<(String, bool)>,
     wishes: Vec<PictureWish>,
+    pub(super) truth: Option<TruthMarks>,
 }
 
 pub(super) fn ramp() -> OverlayParams {
@@ -74,6 +75,7 @@ pub(super) fn stand(show: Show) -> Stand {
         sound_test: None,
         badges: Vec::new(),
         wishes: Vec::new(),
+        truth: None,
     }
 }
 
@@ -93,6 +95,8 @@ pub(super) fn draw(ui: &mut egui::Ui, s: &mut Stand) {
         hover: s.hover,
         pins: &s.pins,
         trace: None,
+        truth: s.truth.as_ref(),
+        prediction: true,
         hud: s.hud.as_ref(),
         legend: s.legend.as_ref(),
         sound_test: s.sound_test,

@@ -8,9 +8,10 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use fnac::app::timeline::{
     AbLoop, LaneColors, LaneMaps, LaneSound, MapColumn, StripScale, Timeline, TimelineData,
-    TimelineWish, bracket,
+    TimelineWish, TruthRow, bracket,
 };
 use fnac::features::window_plan;
+use fnac::truth::{HeardSpan, Span};
 use fnac::units::MediaTime;
 
 struct Tone {
@@ -57,6 +58,7 @@ pub(super) struct Stand {
     ab: AbLoop,
     sound: Option<Arc<dyn LaneSound>>,
     wishes: Vec<TimelineWish>,
+    pub(super) truth: Option<Arc<Vec<TruthRow>>>,
 }
 
 fn secs(s: f64) -> MediaTime {
@@ -72,6 +74,7 @@ pub(super) fn stand(duration: f64) -> Stand {
         ab: AbLoop::default(),
         sound: Some(Arc::new(Tone { len: (duration * 16_000.0) as u64 })),
         wishes: Vec::new(),
+        truth: None,
     }
 }
 
@@ -87,6 +90,7 @@ pub(super) fn draw(ui: &mut egui::Ui, s: &mut Stand) {
         ab: s.ab,
         sound: s.sound.as_ref(),
         sound_note: "",
+        truth: s.truth.as_ref(),
         maps: Some(&Maps),
         bracket: Some(&heard),
         sound_test: None,
@@ -104,6 +108,57 @@ pub(super) fn draw(ui: &mut egui::Ui, s: &mut Stand) {
             s.ab = *ab;
         }
     }
+}
+
+fn truth_rows(n: usize) -> Arc<Vec<TruthRow>> {
+    let span = |a: f64, b: f64| Span { start: secs(a), end: secs(b) };
+    let row = |i: usize| TruthRow {
+        name: format!("kind {i}"),
+        heard: vec![
+            HeardSpan { span: span(1.0 + i as f64 * 0.1, 3.0), seen: true },
+            HeardSpan { span: span(6.0, 8.0), seen: false },
+        ],
+        seen: vec![span(0.0, 5.0)],
+    };
+    Arc::new((0..n).map(row).collect())
+}
+
+#[test]
+fn truth_has_a_row_per_source_and_collapses_when_there_are_many() {
+    for (n, want) in [(3, 3), (40, 9)] {
+        let mut s = stand(10.0);
+        s.truth = Some(truth_rows(n));
+        let h = harness(s);
+        let rows = h.query_all_by_label_contains("Truth row").count();
+        assert!(rows <= want && rows >= 3, "{n} sources have {rows} rows");
+        assert_eq!(h.query_by_label_contains("more").is_some(), n > 10);
+    }
+    assert_eq!(harness(stand(10.0)).query_all_by_label_contains("Truth row").count(), 0);
+}
+
+#[test]
+fn a_bar_of_the_truth_lane_tells_its_times_and_a_press_there_scrubs() {
+    let mut s = stand(10.0);
+    s.truth = Some(truth_rows(2));
+    let mut h = harness(s);
+    let row = h.query_all_by_label_contains("Truth row kind 0").next().unwrap().rect();
+    let x = place(&h, 2.0).x;
+    h.hover_at(pos2(x, row.center().y));
+    h.run_steps(30);
+    assert!(h.query_all_by_label_contains("kind 0: 0:01.000 to 0:03.000").next().is_some());
+    press(&mut h, pos2(x, row.center().y));
+    assert!(h.state().wishes.iter().any(|w| matches!(w, TimelineWish::Scrub(_))));
+}
+
+fn press(h: &mut Harness<'_, Stand>, at: Pos2) {
+    h.event(Event::PointerMoved(at));
+    h.event(Event::PointerButton {
+        pos: at,
+        button: PointerButton::Primary,
+        pressed: true,
+        modifiers: Modifiers::NONE,
+    });
+    h.run_steps(2);
 }
 
 fn harness(stand: Stand) -> Harness<'static, Stand> {

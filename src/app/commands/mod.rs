@@ -207,6 +207,8 @@ pub enum Request {
     ProbePin([f32; 2]),
     /// Forget all pins.
     ProbeClear,
+    /// Begin the means of the truth's scores anew.
+    ForgetMeans,
     /// Sound test.
     SoundTest(SoundTest),
     /// `auto`, `cpu`, `gpu`, `gpu:N`.

@@ -2,6 +2,7 @@
 
 use super::{Category, Command, Press};
 use crate::app::settings::{Named, OverlaySettings, ScaleChoice, SplitChoice};
+use crate::eval::live::TruthShape;
 use crate::overlay::{Colormap, Interpolation, Layer};
 
 const fn overlay(
@@ -213,6 +214,38 @@ pub(super) const COMMANDS: &[Command] = &[
             change(app, "metric's mask", |o| o.half_map_mask ^= true);
         },
     ),
+    overlay(
+        "truth",
+        "Show truth",
+        "Outlines of the things in the picture, solid where one sounds, by the clip's truth file",
+        &["t"],
+        |app, _, _| {
+            change(app, "truth on or off", |o| o.truth ^= true);
+        },
+    )
+    .when(with_truth),
+    overlay(
+        "truth-shape",
+        "Truth as boxes or masks",
+        "What of the truth is drawn and compared with: boxes, or the visible pixels",
+        &[],
+        |app, _, _| {
+            let to = next(TruthShape::ALL, app.state.settings.now.overlay.truth_shape);
+            change(app, "boxes or masks", |o| o.truth_shape = to);
+            app.note(format!("truth: {}", to.name()));
+        },
+    )
+    .when(with_truth),
+    overlay(
+        "prediction-outline",
+        "Prediction outline",
+        "A dashed line round the part of the map that the adaptive score compares with the truth",
+        &[],
+        |app, _, _| {
+            change(app, "prediction outline", |o| o.prediction_outline ^= true);
+        },
+    )
+    .when(with_truth),
     overlay("opacity", "Opacity", "How much the map covers, 0 to 1", &[], |app, _, arg| {
         number(app, "opacity", arg, [0.0, 1.0], |o, v| o.opacity = v);
     })
@@ -264,4 +297,11 @@ pub(super) const COMMANDS: &[Command] = &[
 
 fn with_prior(view: &super::View<'_>) -> Result<(), super::Disabled> {
     if view.object_tower.is_some() { Ok(()) } else { Err("no object tower is loaded (Model menu)") }
+}
+
+fn with_truth(view: &super::View<'_>) -> Result<(), super::Disabled> {
+    match view.truth.here() {
+        Some(_) => Ok(()),
+        None => Err("this clip has no truth file (Truth panel)"),
+    }
 }

@@ -7,6 +7,7 @@ use super::{HudData, HudRow, MapWord, every_text, legend_of, millis_text, show_l
 use crate::app::picture::overlay_params;
 use crate::app::settings::ScaleChoice;
 use crate::app::view::View;
+use crate::eval::live::LiveVerdict;
 use crate::infer::{InferState, MapAt};
 use crate::overlay::ScaleMode;
 use crate::player::ClockKind;
@@ -86,6 +87,15 @@ pub fn hud_data(view: &View<'_>, rates: Rates) -> HudData {
         infer.state != InferState::Ready,
         "Where the network runs, and how much of the clip is computed",
     ));
+    if let Some((text, care)) = truth_text(view) {
+        rows.push(row(
+            "truth",
+            text,
+            care,
+            "What sounds in the picture by the truth file, and the map against it: adaptive cIoU, \
+             half-map cIoU, pointing. Details in the Truth panel",
+        ));
+    }
     rows.push(row(
         "shown",
         format!(
@@ -121,6 +131,33 @@ pub fn hud_data(view: &View<'_>, rates: Rates) -> HudData {
         "How often the window was drawn in the last second, by which adapter, and the speed",
     ));
     HudData { rows }
+}
+
+/// What is true in the picture and how the map agrees, in one line; true where it does not.
+fn truth_text(view: &View<'_>) -> Option<(String, bool)> {
+    let judged = view.truth.judged.as_ref()?;
+    let (seen, away) = (judged.now.seen.join(", "), judged.now.off_screen.join(", "));
+    let who = match (seen.is_empty(), away.is_empty()) {
+        (true, true) => "silence".to_owned(),
+        (true, false) => format!("{away} off-screen"),
+        (false, _) => seen,
+    };
+    Some(match &judged.verdict {
+        None => (format!("{who}  no map yet"), false),
+        Some(LiveVerdict::Scored { adaptive, half_map, hit, .. }) => {
+            let point = if *hit { "hit" } else { "miss" };
+            let (a, h) = (adaptive.ciou, half_map.ciou);
+            (format!("{a:4.2} adaptive  {h:4.2} half-map  {point:<4}  {who}"), !hit)
+        }
+        Some(LiveVerdict::Nothing { peak, quiet }) => {
+            let word = match quiet {
+                Some(true) => "low, right",
+                Some(false) => "high, wrong",
+                None => "no threshold",
+            };
+            (format!("peak {peak:+.2} {word}  {who}"), *quiet == Some(false))
+        }
+    })
 }
 
 /// An adapter's name without what its driver adds in brackets.

@@ -9,6 +9,7 @@ mod probe;
 mod settings;
 mod sound;
 mod stream;
+mod truth;
 
 use super::commands::CommandSender;
 use super::view::View;
@@ -71,6 +72,12 @@ pub const PANELS: &[PanelSpec] = &[
         title: "Probe",
         about: "Cosine under the cursor and at the pins",
         make: || Box::new(probe::ProbePanel),
+    },
+    PanelSpec {
+        id: "truth",
+        title: "Truth",
+        about: "What is true in the picture, and how well the map agrees",
+        make: || Box::new(truth::TruthPanel),
     },
     PanelSpec {
         id: "log",

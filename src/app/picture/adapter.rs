@@ -68,6 +68,8 @@ impl PictureView {
             hover: view.probe.hover,
             pins: &view.probe.pins,
             trace: trace.as_ref(),
+            truth: view.truth_marks(),
+            prediction: view.overlay.prediction_outline,
             hud: hud_data.as_ref(),
             legend: legend.as_ref(),
             sound_test: (*view.sound_test != SoundTest::None).then_some(test.as_str()),
@@ -291,7 +293,7 @@ fn menu_ui(ui: &mut Ui, view: &View<'_>, out: &mut CommandSender) {
         menu_item(ui, view, out, id);
     }
     ui.separator();
-    for id in ["overlay", "cells", "contours", "scale", "colormap", "split"] {
+    for id in ["overlay", "truth", "cells", "contours", "scale", "colormap", "split"] {
         menu_item(ui, view, out, id);
     }
     ui.separator();

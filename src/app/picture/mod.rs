@@ -12,6 +12,7 @@ mod params;
 mod probe;
 mod spectrum;
 mod stage;
+mod truth;
 mod wheel;
 
 use std::collections::VecDeque;
@@ -23,6 +24,7 @@ pub use params::{overlay_params, with_map};
 pub use probe::Trace;
 pub use spectrum::{spectrogram_image, spectrum_palette};
 pub use stage::{Stage, WayOut};
+pub use truth::{TruthMark, TruthMarks};
 pub(crate) use wheel::wheel_of;
 
 use super::hud::{self, HudData, LegendData};
@@ -73,6 +75,10 @@ pub struct PictureData<'a> {
     pub pins: &'a [[f32; 2]],
     /// Their values over time.
     pub trace: Option<&'a Trace>,
+    /// Outlines of what is true, when they are on.
+    pub truth: Option<&'a TruthMarks>,
+    /// The prediction's outline beside them.
+    pub prediction: bool,
     /// Info block, when it is on.
     pub hud: Option<&'a HudData>,
     /// Legend, when it is on and there is something to explain.
@@ -234,6 +240,9 @@ impl PictureView {
             Stage::Frame(frame) => {
                 self.pointer(ui, &response, data, wish);
                 self.brush.paint(ui, self.region, frame, data.params, self.view);
+                if let Some(marks) = data.truth {
+                    self.truth_ui(ui, data.params, marks, data.prediction);
+                }
                 self.draw_divider(ui, data.params);
             }
             Stage::Sound(sound) => {

@@ -247,6 +247,7 @@ impl Timeline {
             ab: AbLoop { a: p.loops.a, b: p.loops.b },
             sound: lane.as_ref(),
             sound_note: &note,
+            truth: view.truth.here().map(|t| &t.rows),
             maps: maps.as_ref().map(|m| m as &dyn LaneMaps),
             bracket: bracket.as_ref(),
             sound_test: (*view.sound_test != SoundTest::None).then_some(test.as_str()),

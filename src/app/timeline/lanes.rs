@@ -12,6 +12,8 @@ use super::source::{LaneMaps, LaneSound, MapColumn};
 /// What a lane shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum LaneKind {
+    /// Who sounds when, where a truth file says so.
+    Truth,
     /// Smallest and greatest sample.
     Waveform,
     /// What the network's sound tower is given.
@@ -28,12 +30,20 @@ pub enum LaneKind {
 
 impl LaneKind {
     /// From top to bottom.
-    pub const ALL: [Self; 6] =
-        [Self::Waveform, Self::Spectrogram, Self::Window, Self::Peak, Self::Strip, Self::Computed];
+    pub const ALL: [Self; 7] = [
+        Self::Truth,
+        Self::Waveform,
+        Self::Spectrogram,
+        Self::Window,
+        Self::Peak,
+        Self::Strip,
+        Self::Computed,
+    ];
 
     /// Name beside the lane.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Truth => "Truth",
             Self::Waveform => "Waveform",
             Self::Spectrogram => "Spectrogram",
             Self::Window => "Model hears",
@@ -46,6 +56,10 @@ impl LaneKind {
     /// What it is, for the tooltip.
     pub fn about(self) -> &'static str {
         match self {
+            Self::Truth => {
+                "Who sounds when, by the truth file: a bar where a source sounds, hatched where it \
+                 is not in the picture meanwhile, a thin line where it is only seen"
+            }
             Self::Waveform => {
                 "Smallest and greatest sample of the sound, mono, at the model's rate"
             }
@@ -69,6 +83,7 @@ impl LaneKind {
     /// `(fixed height, share of what is left)` in points.
     pub fn height(self) -> (f32, f32) {
         match self {
+            Self::Truth => (16.0, 0.0),
             Self::Waveform => (20.0, 1.0),
             Self::Spectrogram => (24.0, 1.6),
             Self::Window => (16.0, 0.0),
@@ -79,18 +94,18 @@ impl LaneKind {
     }
 }
 
-/// Splits `area` from top to bottom among the lanes; narrow areas shrink all lanes alike.
-pub fn layout(area: Rect, lanes: &[LaneKind], gap: f32) -> Vec<(LaneKind, Rect)> {
-    let fixed: f32 = lanes.iter().map(|l| l.height().0).sum();
-    let shares: f32 = lanes.iter().map(|l| l.height().1).sum();
+/// Splits `area` from top to bottom among the lanes, each with its `(fixed height, share)`; narrow
+/// areas shrink all lanes alike.
+pub fn layout(area: Rect, lanes: &[(LaneKind, (f32, f32))], gap: f32) -> Vec<(LaneKind, Rect)> {
+    let fixed: f32 = lanes.iter().map(|(_, h)| h.0).sum();
+    let shares: f32 = lanes.iter().map(|(_, h)| h.1).sum();
     let room = (area.height() - gap * lanes.len().saturating_sub(1) as f32).max(0.0);
     let shrink = if fixed > 0.0 { (room / fixed).min(1.0) } else { 1.0 };
     let rest = (room - fixed).max(0.0);
     let mut top = area.top();
     lanes
         .iter()
-        .map(|lane| {
-            let (own, share) = lane.height();
+        .map(|(lane, (own, share))| {
             let grown = if shares > 0.0 { rest * share / shares } else { 0.0 };
             let height = own * shrink + grown;
             let rect = Rect::from_min_max(
@@ -484,7 +499,7 @@ mod tests {
     fn lanes_fill_the_height_without_overlap() {
         for height in [30.0, 90.0, 400.0] {
             let area = Rect::from_min_max(pos2(0.0, 0.0), pos2(500.0, height));
-            let lanes = layout(area, &LaneKind::ALL, 2.0);
+            let lanes = layout(area, &LaneKind::ALL.map(|l| (l, l.height())), 2.0);
             for pair in lanes.windows(2) {
                 assert!(pair[0].1.bottom() <= pair[1].1.top() + 1e-3);
             }

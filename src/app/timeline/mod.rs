@@ -7,18 +7,20 @@
 mod adapter;
 mod axis;
 mod gestures;
+mod hover;
 mod lanes;
+mod marks;
+mod menu;
 mod source;
 mod spectrum;
 mod thumbs;
 mod tiles;
+mod truth;
 mod window;
 
 use std::sync::Arc;
 
-use egui::{
-    Align2, Color32, CursorIcon, FontId, PointerButton, Pos2, Rect, Sense, Stroke, Ui, pos2,
-};
+use egui::{Align2, Color32, CursorIcon, FontId, PointerButton, Rect, Sense, Stroke, Ui, pos2};
 
 pub use adapter::{ClipMapsLane, SoundLanes, SoundTrackLane, bracket_of};
 pub use axis::{Extent, TimeAxis};
@@ -28,12 +30,16 @@ pub use source::{LaneMaps, LaneSound, MapColumn};
 pub use spectrum::SpectrumTiles;
 pub use thumbs::{THUMB_PX, ThumbOpener, ThumbReader, Thumbs};
 pub use tiles::{LOUD, Palette, SILENCE, palette_index};
+pub use truth::{TruthLane, TruthRow};
 pub use window::{Bracket, bracket};
 
 use crate::overlay::OverlayParams;
 use crate::units::{FrameIndex, MediaTime};
 use gestures::{Gesture, Press};
 use lanes::{MapLanes, WaveMesh};
+use marks::{
+    bracket_note, draw_limits, draw_playhead, draw_ruler, lane_note, peak_range, text_over,
+};
 
 /// Width of the column of names at the left, and room at the right end, in points.
 const NAMES_WIDTH: f32 = 92.0;
@@ -65,6 +71,8 @@ pub struct TimelineData<'a> {
     pub sound: Option<&'a Arc<dyn LaneSound>>,
     /// Why there is no sound, or how far it is decoded; empty when there is nothing to say.
     pub sound_note: &'a str,
+    /// Who sounds when, one row per source; nothing without truth.
+    pub truth: Option<&'a Arc<Vec<TruthRow>>>,
     /// The maps.
     pub maps: Option<&'a dyn LaneMaps>,
     /// What the model hears for the picture on screen.
@@ -122,6 +130,7 @@ pub struct Timeline {
     body: Rect,
     wave: WaveMesh,
     maps: MapLanes,
+    truth: TruthLane,
     tiles: SpectrumTiles,
     thumbs: Option<Thumbs>,
     /// Clip and checkpoint of the last frame, to notice another one.
@@ -147,6 +156,7 @@ impl Timeline {
             body: Rect::ZERO,
             wave: WaveMesh::default(),
             maps: MapLanes::default(),
+            truth: TruthLane::default(),
             tiles: SpectrumTiles::default(),
             thumbs: None,
             shown: adapter::Shown::default(),
@@ -216,9 +226,17 @@ impl Timeline {
         self.wheel(ui, &response, body, extent, data);
 
         let ruler = body.with_max_y(body.top() + RULER_HEIGHT);
-        let shown: Vec<_> =
-            LaneKind::ALL.into_iter().filter(|l| !self.prefs.hidden.contains(l)).collect();
         let lanes_area = area.with_min_y(ruler.bottom() + LANE_GAP);
+        let rows = data.truth.map_or(0, |rows| rows.len());
+        let height = |lane: LaneKind| match lane {
+            LaneKind::Truth => (truth::wanted_height(rows, lanes_area.height()), 0.0),
+            other => other.height(),
+        };
+        let shown: Vec<_> = LaneKind::ALL
+            .into_iter()
+            .filter(|l| !self.prefs.hidden.contains(l) && (*l != LaneKind::Truth || rows > 0))
+            .map(|l| (l, height(l)))
+            .collect();
         let lanes = lanes::layout(lanes_area, &shown, LANE_GAP);
         self.lanes_ui(ui, &lanes, names, extent, data);
 
@@ -337,6 +355,20 @@ impl Timeline {
             let painter = ui.painter_at(body);
             painter.rect_filled(body, 0.0, ui.visuals().extreme_bg_color);
             match lane {
+                LaneKind::Truth => {
+                    if let Some(rows) = data.truth {
+                        self.truth.show(
+                            ui,
+                            rows,
+                            &self.axis,
+                            extent,
+                            rect.intersect(names),
+                            body,
+                            data,
+                        );
+                    }
+                    continue;
+                }
                 LaneKind::Waveform => self.draw_wave(ui, &painter, body, data),
                 LaneKind::Spectrogram => self.draw_spectrum(ui, body, extent, data),
                 LaneKind::Window => self.draw_window(ui, &painter, body, extent, data),
@@ -528,285 +560,4 @@ impl Timeline {
             });
         }
     }
-
-    /// Line and values under the cursor, and the small picture above the lanes.
-    fn draw_hover(
-        &mut self,
-        ui: &Ui,
-        response: &egui::Response,
-        body: Rect,
-        ruler: Rect,
-        extent: Extent,
-        data: &TimelineData<'_>,
-    ) {
-        let Some(pos) = response.hover_pos().filter(|p| body.contains(*p)) else { return };
-        let painter = ui.painter_at(body);
-        let line = ui.visuals().text_color().gamma_multiply(0.5);
-        painter.vline(pos.x, ruler.bottom()..=body.bottom(), Stroke::new(1.0, line));
-        let time = self.axis.time_at(pos.x, extent);
-        let mut text = time.to_string();
-        if let Some(frame) = (data.frame_at)(time) {
-            text += &format!("  frame {frame}");
-        }
-        let place = f64::from((pos.x - body.left()) / body.width().max(1.0));
-        if let Some(peak) = self.maps.column_at(place).and_then(|c| c.peak) {
-            text += &format!("  peak {peak:+.3}");
-        }
-        let color = ui.visuals().strong_text_color();
-        let galley = painter.layout_no_wrap(text, FontId::monospace(11.0), color);
-        let size = galley.size() + egui::vec2(8.0, 2.0);
-        let left = (pos.x + 8.0).min(body.right() - size.x).max(body.left());
-        let at = Rect::from_min_size(pos2(left, ruler.top() + 1.0), size);
-        painter.rect_filled(at, 3.0, ui.visuals().window_fill);
-        painter.rect_stroke(
-            at,
-            3.0,
-            ui.visuals().widgets.noninteractive.bg_stroke,
-            egui::StrokeKind::Inside,
-        );
-        painter.galley(at.min + egui::vec2(4.0, 1.0), galley, color);
-        if self.prefs.thumbs
-            && let (Some(thumbs), Some(frame)) = (data.thumbs, (data.frame_at)(time))
-        {
-            self.draw_thumb(ui, pos.x, body, FrameIndex(frame), thumbs);
-        }
-    }
-
-    /// Above the timeline, on a layer of its own: the lanes stay visible.
-    fn draw_thumb(&mut self, ui: &Ui, x: f32, body: Rect, frame: FrameIndex, data: ThumbData<'_>) {
-        let ctx = ui.ctx();
-        let thumbs = self.thumbs.get_or_insert_with(|| {
-            let ctx = ctx.clone();
-            Thumbs::new(Arc::new(move || ctx.request_repaint()))
-        });
-        let Some(thumb) = thumbs.get(ctx, data.opener, frame, data.params) else { return };
-        let size = thumb.texture.size_vec2();
-        let margin = 3.0;
-        let space = ctx.content_rect().shrink(4.0);
-        let left = (x - size.x / 2.0).min(space.right() - size.x).max(space.left());
-        let bottom = body.top() - 6.0;
-        let at = Rect::from_min_size(pos2(left, bottom - size.y - 16.0), size);
-        let order = egui::LayerId::new(egui::Order::Tooltip, ui.scope_id().with("thumb"));
-        let painter = ctx.layer_painter(order);
-        let frame_rect =
-            Rect::from_min_max(at.min, pos2(at.right(), at.bottom() + 16.0)).expand(margin);
-        painter.rect_filled(frame_rect, 4.0, ui.visuals().window_fill);
-        let edge = ui.visuals().widgets.noninteractive.bg_stroke;
-        painter.rect_stroke(frame_rect, 4.0, edge, egui::StrokeKind::Inside);
-        painter.image(thumb.texture.id(), at, lanes::WHOLE, Color32::WHITE);
-        // Until the exact one is there, the number says which frame it is.
-        let near = if thumb.frame == frame { "" } else { " (near)" };
-        painter.text(
-            pos2(at.center().x, at.bottom() + 8.0),
-            Align2::CENTER_CENTER,
-            format!("frame {}{near}", thumb.frame),
-            FontId::monospace(11.0),
-            ui.visuals().text_color(),
-        );
-    }
-
-    fn controls_ui(&mut self, ui: &mut Ui, rect: Rect, data: &TimelineData<'_>) {
-        let builder = egui::UiBuilder::new()
-            .max_rect(rect.with_min_x(rect.left() + 4.0))
-            .layout(egui::Layout::left_to_right(egui::Align::Center));
-        ui.scope_builder(builder, |ui| {
-            ui.spacing_mut().item_spacing.x = 2.0;
-            ui.spacing_mut().button_padding = egui::vec2(4.0, 0.0);
-            let text = egui::RichText::new("Follow").size(11.0);
-            let follow = ui.selectable_label(self.prefs.follow, text).on_hover_text(
-                "Turns the page when the playhead leaves the visible part. \
-                 Ends when you move the view by hand",
-            );
-            if follow.clicked() {
-                self.prefs.follow = !self.prefs.follow;
-                if self.prefs.follow {
-                    self.axis.follow(data.now.as_secs_f64());
-                }
-            }
-            let text = egui::RichText::new("All").size(11.0);
-            let all = ui
-                .add_enabled(!self.axis.is_whole(), egui::Button::new(text).frame(false))
-                .on_hover_text("Shows the whole clip");
-            if all.clicked() {
-                self.axis.fit();
-            }
-        });
-    }
-
-    fn menu_ui(
-        &mut self,
-        ui: &mut Ui,
-        data: &TimelineData<'_>,
-        wish: &mut dyn FnMut(TimelineWish),
-    ) {
-        let at = self.menu_at;
-        let mut loop_to = |ab| {
-            wish(TimelineWish::SetLoop(ab));
-        };
-        if ui.button(format!("Loop from {at}")).clicked() {
-            loop_to(AbLoop { a: Some(at), b: data.ab.b.filter(|b| *b > at) });
-            ui.close();
-        }
-        if ui.button(format!("Loop to {at}")).clicked() {
-            let a = data.ab.a.filter(|a| *a < at).or(Some(MediaTime::ZERO));
-            loop_to(AbLoop { a, b: Some(at) });
-            ui.close();
-        }
-        let has_loop = data.ab != AbLoop::default();
-        if ui.add_enabled(has_loop, egui::Button::new("End the loop")).clicked() {
-            loop_to(AbLoop::default());
-            ui.close();
-        }
-        if ui.add_enabled(has_loop, egui::Button::new("Show the loop")).clicked() {
-            if let Some((a, b)) = data.ab.part() {
-                let (a, b) = (a.as_secs_f64(), b.as_secs_f64());
-                let margin = (b - a) * 0.1;
-                self.axis.show(a - margin, b + margin);
-                self.prefs.follow = false;
-            }
-            ui.close();
-        }
-        ui.separator();
-        ui.menu_button("Lanes", |ui| {
-            for lane in LaneKind::ALL {
-                let mut on = !self.prefs.hidden.contains(&lane);
-                if ui.checkbox(&mut on, lane.name()).on_hover_text(lane.about()).changed() {
-                    self.prefs.hidden.retain(|l| *l != lane);
-                    if !on {
-                        self.prefs.hidden.push(lane);
-                    }
-                }
-            }
-        });
-        ui.checkbox(&mut self.prefs.thumbs, "Small pictures under the cursor");
-        ui.menu_button("Copy the visible numbers", |ui| {
-            for lane in [LaneKind::Peak, LaneKind::Strip, LaneKind::Computed] {
-                if ui.button(lane.name()).clicked() {
-                    ui.ctx().copy_text(self.maps.table(lane));
-                    ui.close();
-                }
-            }
-            if let Some(sound) = data.sound
-                && ui.button(LaneKind::Waveform.name()).clicked()
-            {
-                ui.ctx().copy_text(wave_table(sound.as_ref(), self.axis.visible()));
-                ui.close();
-            }
-        });
-    }
-}
-
-/// The waveform's visible part as tab-separated numbers, a thousand rows.
-fn wave_table(sound: &dyn LaneSound, (from, to): (MediaTime, MediaTime)) -> String {
-    let rows = sound.envelope(from, to, 1000);
-    let step = (to - from).as_secs_f64() / rows.len().max(1) as f64;
-    let mut text = "time_secs\tsmallest\tgreatest\n".to_owned();
-    for (i, (lo, hi)) in rows.iter().enumerate() {
-        let secs = from.as_secs_f64() + i as f64 * step;
-        text += &format!("{secs:.6}\t{lo:.6}\t{hi:.6}\n");
-    }
-    text
-}
-
-/// Limits of the peak lane: the picture's scale when it is fixed for the checkpoint, else 0 to 1;
-/// the greatest of 49 cosines is hardly ever negative.
-fn peak_range(scale: StripScale<'_>) -> (f32, f32) {
-    if scale.per_frame || (scale.lo, scale.hi) == (-1.0, 1.0) {
-        (0.0, 1.0)
-    } else {
-        (scale.lo, scale.hi)
-    }
-}
-
-/// The lane's lower and upper limit at its right end.
-fn draw_limits(ui: &Ui, painter: &egui::Painter, body: Rect, (lo, hi): (f32, f32)) {
-    if body.height() < 24.0 {
-        return;
-    }
-    let (font, color) = (FontId::monospace(9.5), ui.visuals().weak_text_color());
-    for (value, at, align) in
-        [(hi, body.right_top(), Align2::RIGHT_TOP), (lo, body.right_bottom(), Align2::RIGHT_BOTTOM)]
-    {
-        painter.text(at, align, format!("{value:+.2}"), font.clone(), color);
-    }
-}
-
-fn draw_ruler(
-    painter: &egui::Painter,
-    ruler: Rect,
-    axis: &TimeAxis,
-    extent: Extent,
-    visuals: &egui::Visuals,
-) {
-    let color = visuals.weak_text_color();
-    let mut free_from = f32::NEG_INFINITY;
-    for tick in axis::ticks(axis, extent, 70.0) {
-        let x = axis.x_of_secs(tick.secs, extent);
-        if x < extent.left - 0.5 || x > extent.right() + 0.5 {
-            continue;
-        }
-        let height = if tick.label.is_some() { 7.0 } else { 3.0 };
-        let y = ruler.bottom() - height..=ruler.bottom();
-        painter.vline(x, y, Stroke::new(1.0, color.gamma_multiply(0.7)));
-        if let Some(label) = tick.label {
-            let galley =
-                painter.layout_no_wrap(label, FontId::monospace(10.5), Color32::PLACEHOLDER);
-            let width = galley.size().x;
-            // The last label would leave the clip's end: to the left of its mark, if there is room.
-            let right_of = x + 3.0 + width <= extent.right() + RIGHT_MARGIN;
-            let left = if right_of { x + 3.0 } else { x - 3.0 - width };
-            if left > free_from {
-                painter.galley(pos2(left, ruler.top() + 1.0), galley, color);
-                free_from = left + width + 4.0;
-            }
-        }
-    }
-}
-
-/// Two points of white with a dark edge: seen on any lane.
-fn draw_playhead(painter: &egui::Painter, body: Rect, x: f32) {
-    if x < body.left() - 1.0 || x > body.right() + 1.0 {
-        return;
-    }
-    let y = body.top()..=body.bottom();
-    painter.vline(x, y.clone(), Stroke::new(4.0, Color32::from_black_alpha(200)));
-    painter.vline(x, y, Stroke::new(2.0, Color32::WHITE));
-    let head =
-        vec![pos2(x - 5.0, body.top()), pos2(x + 5.0, body.top()), pos2(x, body.top() + 7.0)];
-    painter.add(egui::Shape::convex_polygon(
-        head,
-        Color32::WHITE,
-        Stroke::new(1.0, Color32::from_black_alpha(200)),
-    ));
-}
-
-/// A line of text in the middle of a lane, on a ground of its own.
-fn lane_note(ui: &Ui, painter: &egui::Painter, body: Rect, text: &str) {
-    let color = ui.visuals().weak_text_color();
-    let galley = painter.layout_no_wrap(text.to_owned(), FontId::proportional(11.0), color);
-    let at = Align2::CENTER_CENTER.align_size_within_rect(galley.size(), body);
-    painter.rect_filled(at.expand2(egui::vec2(4.0, 1.0)), 3.0, ui.visuals().extreme_bg_color);
-    painter.galley(at.min, galley, color);
-}
-
-/// The bracket's line of text: inside it when it fits, else beside it.
-fn bracket_note(ui: &Ui, painter: &egui::Painter, body: Rect, seen: Rect, text: &str) {
-    let color = ui.visuals().text_color();
-    let galley = painter.layout_no_wrap(text.to_owned(), FontId::proportional(10.5), color);
-    let width = galley.size().x;
-    let left = if width + 8.0 <= seen.width() {
-        seen.center().x - width / 2.0
-    } else if seen.right() + 6.0 + width <= body.right() {
-        seen.right() + 6.0
-    } else {
-        seen.left() - 6.0 - width
-    };
-    let at: Pos2 = pos2(left.max(body.left() + 2.0), body.center().y - galley.size().y / 2.0);
-    painter.galley(at, galley, color);
-}
-
-/// Black or white, whichever reads better on `ground`.
-fn text_over(ground: Color32) -> Color32 {
-    let [r, g, b, _] = ground.to_array().map(f32::from);
-    if 0.299 * r + 0.587 * g + 0.114 * b > 140.0 { Color32::BLACK } else { Color32::WHITE }
 }
