@@ -22,6 +22,7 @@ pub mod infer;
 
 pub mod eval;
 pub mod player;
+pub mod train;
 
 pub mod app;
 pub mod cli;

@@ -7,10 +7,12 @@ use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig, PaddingConfig2d};
 use burn::tensor::activation::relu;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 
 use super::config::BlockPlace;
 use super::fold::{FoldedBlock, FoldedConv, FoldedFnac, FoldedTrunk};
+use super::norm::normalise_channels;
+use super::params::ParamVisitor;
 use super::{Checkpoint, CheckpointKind, FnacConfig, ModelError, RawTensor};
 
 /// Smallest length a vector is divided by, as in the reference.
@@ -40,7 +42,7 @@ pub struct Trunk {
     blocks: Vec<Block>,
 }
 
-/// The network. Dropout has no weights and is the trainer's: it stands between
+/// The network; on an autodiff device it trains as PyTorch does. Dropout has no weights and is the trainer's: it stands between
 /// [`Self::image_features`] and [`Self::project_image`].
 #[derive(Module, Debug)]
 pub struct Fnac {
@@ -55,6 +57,10 @@ pub struct Fnac {
     #[module(skip)]
     depth: [usize; 4],
 }
+
+/// What BatchNorms keep beside their weights, see [`Fnac::norm_statistics`].
+#[derive(Clone, Debug)]
+pub struct NormStatistics(Vec<(Tensor<1>, Tensor<1>)>);
 
 /// Tensors by name, on their way into or out of the modules.
 type State = BTreeMap<String, RawTensor>;
@@ -88,7 +94,7 @@ fn weights<const D: usize>(
 fn read_back<const D: usize>(t: &Tensor<D>, name: &str) -> Result<RawTensor, ModelError> {
     let failed = |cause: String| ModelError::Device { device: name.to_owned(), cause };
     let data = t.clone().try_into_data().map_err(|e| failed(e.to_string()))?;
-    let data = data.try_to_vec::<f32>().map_err(|e| failed(format!("{e:?}")))?;
+    let data = data.convert::<f32>().try_to_vec::<f32>().map_err(|e| failed(format!("{e:?}")))?;
     Ok(RawTensor { shape: t.dims().to_vec(), data })
 }
 
@@ -122,8 +128,17 @@ impl ConvNorm {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let y = self.conv.forward(x);
         match &self.norm {
-            Some(norm) => norm.forward(y),
+            Some(norm) => normalise_channels(norm, y),
             None => y,
+        }
+    }
+
+    /// Shows the parameters to `visitor`, in PyTorch's order.
+    fn each_param<V: ParamVisitor>(&mut self, (conv, norm): (&str, &str), visitor: &mut V) {
+        visitor.param(&format!("{conv}.weight"), &mut self.conv.weight);
+        if let Some(n) = &mut self.norm {
+            visitor.param(&format!("{norm}.weight"), &mut n.gamma);
+            visitor.param(&format!("{norm}.bias"), &mut n.beta);
         }
     }
 
@@ -223,6 +238,25 @@ impl Trunk {
         stages
     }
 
+    /// Shows every convolution with its norm to `see`, in PyTorch's order, with their names.
+    fn each_part(
+        &mut self,
+        prefix: &str,
+        config: FnacConfig,
+        see: &mut impl FnMut((&str, &str), &mut ConvNorm),
+    ) {
+        see((&format!("{prefix}conv1"), &format!("{prefix}bn1")), &mut self.stem);
+        for (place, block) in config.blocks().zip(&mut self.blocks) {
+            let at = format!("{prefix}{}.", place.name());
+            let parts = [Some(&mut block.conv1), Some(&mut block.conv2), block.downsample.as_mut()];
+            for (part, (conv, norm)) in parts.into_iter().zip(BLOCK_PARTS) {
+                if let Some(part) = part {
+                    see((&format!("{at}{conv}"), &format!("{at}{norm}")), part);
+                }
+            }
+        }
+    }
+
     fn save(&self, prefix: &str, config: FnacConfig, state: &mut State) -> Result<(), ModelError> {
         self.stem.save(&format!("{prefix}conv1"), &format!("{prefix}bn1"), state)?;
         for (place, block) in config.blocks().zip(&self.blocks) {
@@ -245,9 +279,10 @@ fn maxpool() -> MaxPool2d {
         .init()
 }
 
-/// `x / max(|x|, 1e-12)` over axis 1.
+/// `x / max(|x|, 1e-12)` over axis 1. The limit stands under the root, so that a zero vector
+/// has a finite gradient (the root's own is infinite there).
 fn normalise<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    let length = x.clone().powi_scalar(2).sum_dim(1).sqrt().clamp_min(TINY);
+    let length = x.clone().powi_scalar(2).sum_dim(1).clamp_min(TINY * TINY).sqrt();
     x / length
 }
 
@@ -264,8 +299,19 @@ impl Fnac {
                 found: checkpoint.kind.name(),
             });
         }
-        let state = &checkpoint.tensors;
-        let config = checkpoint.config;
+        Self::from_state(checkpoint.config, &checkpoint.tensors, device)
+    }
+
+    /// The network as it is trained, from a state dict by the official names (counters are not
+    /// needed).
+    ///
+    /// # Errors
+    /// [`ModelError::Tensor`] with the first tensor that is missing or of another shape.
+    pub fn from_state(
+        config: FnacConfig,
+        state: &BTreeMap<String, RawTensor>,
+        device: &Device,
+    ) -> Result<Self, ModelError> {
         let FnacConfig { width, dim, depth } = config;
         let f = config.features();
         let mut img_proj = conv2d([dim, f, 1, 1], 1, true, device);
@@ -313,7 +359,7 @@ impl Fnac {
     /// # Errors
     /// When it is folded already, or the device does not give its tensors back.
     pub fn fold(&self) -> Result<Self, ModelError> {
-        let device = self.img_proj.weight.val().device();
+        let device = self.device();
         Ok(Self::from_folded(&FoldedFnac::of_tensors(self.config(), &self.state()?)?, &device))
     }
 
@@ -340,6 +386,69 @@ impl Fnac {
             put(name, read_back(&bias.val(), name)?);
         }
         Ok(state)
+    }
+
+    /// Shows every parameter to `visitor` by its official name and in the official order (the
+    /// order of PyTorch's optimiser states). `aud_proj.weight` is kept as `[in, out]`, which is
+    /// the transpose of what its name means in a checkpoint.
+    pub fn each_param<V: ParamVisitor>(&mut self, visitor: &mut V) {
+        let config = self.config();
+        self.imgnet.each_part("imgnet.", config, &mut |names, p| p.each_param(names, visitor));
+        visitor.param("img_proj.weight", &mut self.img_proj.weight);
+        if let Some(bias) = &mut self.img_proj.bias {
+            visitor.param("img_proj.bias", bias);
+        }
+        self.audnet.each_part("audnet.", config, &mut |names, p| p.each_param(names, visitor));
+        visitor.param("aud_proj.weight", &mut self.aud_proj.weight);
+        if let Some(bias) = &mut self.aud_proj.bias {
+            visitor.param("aud_proj.bias", bias);
+        }
+    }
+
+    fn each_norm(&mut self, mut see: impl FnMut(&str, &mut BatchNorm)) {
+        let config = self.config();
+        let mut part = |(_, name): (&str, &str), p: &mut ConvNorm| {
+            if let Some(norm) = &mut p.norm {
+                see(name, norm);
+            }
+        };
+        self.imgnet.each_part("imgnet.", config, &mut part);
+        self.audnet.each_part("audnet.", config, &mut part);
+    }
+
+    /// Whether the BatchNorm of a name (`imgnet.layer1.0.bn1`) uses and keeps the batch's
+    /// statistics on an autodiff device. Its weights are parameters either way.
+    pub fn set_norm_training(&mut self, on: impl Fn(&str) -> bool) {
+        self.each_norm(|name, norm| norm.training = norm.training.clone().with_value(on(name)));
+    }
+
+    /// Means and variances that the BatchNorms keep, as they are now: a step that turns out bad
+    /// can be undone by [`Self::restore_norm_statistics`]. Cheap: no numbers are copied.
+    pub fn norm_statistics(&mut self) -> NormStatistics {
+        let mut kept = Vec::new();
+        self.each_norm(|_, n| kept.push((n.running_mean.value_sync(), n.running_var.value_sync())));
+        NormStatistics(kept)
+    }
+
+    /// Puts back what [`Self::norm_statistics`] of this network gave.
+    pub fn restore_norm_statistics(&mut self, statistics: NormStatistics) {
+        let mut kept = statistics.0.into_iter();
+        self.each_norm(|_, norm| {
+            if let Some((mean, var)) = kept.next() {
+                norm.running_mean = RunningState::new(mean);
+                norm.running_var = RunningState::new(var);
+            }
+        });
+    }
+
+    /// The number format of its weights.
+    pub fn dtype(&self) -> DType {
+        self.img_proj.weight.val().dtype()
+    }
+
+    /// The device of its weights.
+    pub fn device(&self) -> Device {
+        self.img_proj.weight.val().device()
     }
 
     /// `[B, 3, 224, 224]` to the picture trunk's features, `[B, 8 width, 7, 7]`.

@@ -20,3 +20,4 @@ mod player_rig;
 mod reference;
 mod shaders;
 mod sync;
+mod train_parity;

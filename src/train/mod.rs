@@ -1,0 +1,23 @@
+//! Training: what is minimised, how the weights move, what changes from step to step.
+//!
+//! Owns the recipe: loss terms, optimiser, schedule, augmentation, and the one structure that all
+//! its numbers live in; never knows windows. Start with [`TrainConfig`] for what can be set and
+//! with [`Learner::step`] for the life of a step.
+
+mod augment;
+mod config;
+pub mod initial;
+pub mod loss;
+mod optim;
+mod schedule;
+mod step;
+
+pub use augment::{Augment, Variation};
+pub use config::{
+    AugmentSection, BatchSection, ConfigError, DropoutSection, FreezeSection, LossSection,
+    MaskRule, ModelSection, OptimSection, PRESETS, Preset, RateShape, SETTINGS, ScheduleSection,
+    Setting, TrainConfig, preset,
+};
+pub use optim::{Adam, Grads, NotFinite, guard_finite};
+pub use schedule::{ParamPart, Schedule};
+pub use step::{Batch, Learner, StepError, StepReport};
