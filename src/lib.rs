@@ -2,7 +2,7 @@
 //!
 //! Rooms stand on floors; a room knows only rooms below it (see `docs/ARCHITECTURE.md`,
 //! held by `tests/integration/floor_plan.rs`). Start reading at [`player`] for the life of
-//! a frame and at [`infer`] for the life of a map.
+//! a frame, at [`infer`] for the life of a map and at [`train`] for the life of a training step.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 

@@ -179,7 +179,7 @@ pub struct OptimSection {
 }
 
 /// `[freeze]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FreezeSection {
     /// Stages of the picture trunk that stand still, from the input on: 1 is the stem, 5 all.
@@ -312,12 +312,6 @@ impl Default for OptimSection {
             sound_tower: 1.0,
             sound_projection: 1.0,
         }
-    }
-}
-
-impl Default for FreezeSection {
-    fn default() -> Self {
-        Self { image_stages: 0, sound_stages: 0, image_norm: false, sound_norm: false }
     }
 }
 
