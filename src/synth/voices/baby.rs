@@ -5,8 +5,8 @@ use super::tools::{Call, Curve, Formant, Stage, hump};
 /// Crying: "waah" after "waah", each with a rising and falling pitch of 350 to 600 Hz and many
 /// harmonics, hoarse at the height, and an audible breath in between.
 pub fn baby(stage: &mut Stage<'_>) {
-    let pitch = stage.octaves(360.0, 540.0);
-    let length = stage.range(0.55, 1.1);
+    let pitch = stage.octaves(380.0, 580.0);
+    let length = stage.range(0.6, 1.4);
     let throat = stage.range(0.92, 1.1);
     let hoarse = stage.range(0.0, 0.6);
     let mut t = stage.begin(0.05);

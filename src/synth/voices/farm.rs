@@ -195,7 +195,7 @@ fn trot(stage: &mut Stage<'_>, loud: f64) {
     // Beats of one stride as shares of it, and strides per second.
     let (strides, beats): (f64, &[f64]) = match stage.dice.int(0, 2) {
         0 => (stage.range(1.0, 1.3), &[0.0, 0.24, 0.5, 0.74]),
-        1 => (stage.range(1.3, 1.8), &[0.0, 0.07, 0.5, 0.57]),
+        1 => (stage.range(1.5, 2.3), &[0.0, 0.5]),
         _ => (stage.range(1.9, 2.4), &[0.0, 0.2, 0.4]),
     };
     let base = stage.octaves(650.0, 1150.0);
@@ -219,13 +219,13 @@ fn trot(stage: &mut Stage<'_>, loud: f64) {
 }
 
 fn hoof(stage: &mut Stage<'_>, hz: f64) -> Vec<f64> {
-    let fall = stage.range(0.06, 0.1);
+    let fall = stage.range(0.08, 0.13);
     let mut out = ring(
         &[
             Mode::new(hz, 1.0, fall),
             Mode::new(2.3 * hz, 0.55, 0.6 * fall),
             Mode::new(3.9 * hz, 0.3, 0.4 * fall),
-            Mode::new(140.0, 0.25, 0.08),
+            Mode::new(140.0, 0.15, 0.08),
         ],
         0.16,
         stage.rate,

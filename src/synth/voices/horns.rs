@@ -8,8 +8,8 @@ pub fn siren(stage: &mut Stage<'_>) {
     let (low, high) = (stage.range(520.0, 720.0), stage.range(1250.0, 1600.0));
     let wail = stage.range(2.2, 4.5);
     let yelp = stage.range(0.26, 0.42);
-    let (note, step) = (stage.octaves(400.0, 720.0), stage.pick(&[1.33, 1.26, 1.5], 1.33));
-    let hold = stage.range(0.42, 0.7);
+    let (note, step) = (stage.octaves(420.0, 640.0), stage.pick(&[1.335, 1.26], 1.335));
+    let hold = stage.range(0.4, 0.62);
     let change = stage.range(0.8, 1.6);
     let start = stage.range(0.0, 1.0);
     let rate = stage.rate;

@@ -28,11 +28,11 @@ const HAND: [(f64, f64, f64); 6] = [
 
 /// A church bell that swings, or a hand bell: inharmonic partials that beat and die one by one.
 pub fn bell(stage: &mut Stage<'_>) {
-    let church = stage.chance(0.65);
+    let church = stage.chance(0.72);
     let (hz, fall, pace) = if church {
         (stage.octaves(240.0, 620.0), stage.range(2.5, 5.0), stage.range(0.75, 1.35))
     } else {
-        (stage.octaves(750.0, 1500.0), stage.range(1.2, 2.2), stage.range(0.28, 0.6))
+        (stage.octaves(650.0, 1250.0), stage.range(1.6, 2.8), stage.range(0.3, 0.65))
     };
     let table: &[(f64, f64, f64)] = if church { &CHURCH } else { &HAND };
     let bells = if church && stage.chance(0.35) { 2 } else { 1 };

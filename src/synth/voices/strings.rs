@@ -129,7 +129,7 @@ fn riff(stage: &mut Stage<'_>) {
         &[0.0, 5.0][..],
     );
     let mutes = stage.range(0.0, 0.5);
-    let drive = stage.octaves(0.5, 2.5);
+    let drive = stage.octaves(0.4, 1.6);
     let mut t = stage.begin(0.02);
     let mut k = 0usize;
     while t < stage.secs {
@@ -155,7 +155,7 @@ fn riff(stage: &mut Stage<'_>) {
 fn lead(stage: &mut Stage<'_>) {
     let beat = 60.0 / stage.range(85.0, 150.0);
     let tones = melody(stage, 55.0, 79.0, beat, &[0.5, 0.5, 0.5, 1.0, 0.25, 0.25]);
-    let drive = stage.octaves(0.35, 2.0);
+    let drive = stage.octaves(0.2, 0.8);
     for tone in tones {
         let string = pluck(stage, tone.number, 7000.0, 5500.0);
         let sound = string.sound(stage, tone.secs + 0.15, 0.15);
@@ -246,7 +246,7 @@ pub fn violin(stage: &mut Stage<'_>) {
     let lengths: &[f64] = if slow { &[1.0, 1.0, 2.0, 1.5] } else { &[0.5, 0.5, 1.0, 0.25] };
     let low = stage.pick(&[55.0, 62.0, 67.0], 62.0);
     let tones = melody(stage, low, low + 21.0, beat, lengths);
-    let (speed, depth) = (stage.range(4.8, 6.6), stage.range(0.006, 0.013));
+    let (speed, depth) = (stage.range(4.8, 6.6), stage.range(0.009, 0.018));
     let size = stage.range(0.94, 1.06);
     // Air, wood and bridge of the body: frequency, width, gain.
     let mut body: Vec<(Svf, f64)> = [
@@ -285,7 +285,7 @@ pub fn violin(stage: &mut Stage<'_>) {
         let Some(tone) = tones.get(i) else { return 0.0 };
         let hz = slide.low(note(tone.number));
         let s = t - tone.at;
-        let ready = ((s - 0.12) / 0.25).clamp(0.0, 1.0);
+        let ready = ((s - 0.07) / 0.2).clamp(0.0, 1.0);
         let vibrato = 1.0 + depth * ready * wave(speed * t);
         let source = pulse.next(hz * vibrato * (1.0 + shift) / rate, rate);
         if pulse.periods() != periods {

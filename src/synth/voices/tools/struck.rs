@@ -1,6 +1,6 @@
 //! Struck bodies and plucked strings.
 
-use super::{Curve, OnePole, Stage, Svf, lerp};
+use super::{Curve, OnePole, Stage, Svf};
 
 /// A decaying sine of a struck body.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -112,6 +112,9 @@ impl Pluck {
         let end = Curve::new(&[(secs - damp, 1.0), (secs, 0.0)]);
         let mut out = Vec::with_capacity(n);
         let (mut at, mut level) = (0, 1.0);
+        // The pick leaves the string with a scrape.
+        let mut scrape = Svf::new(0.6 * self.pick, 0.7, rate);
+        let scraped = (0.02 * rate) as usize;
         for i in 0..n {
             let x = line[at];
             let y = tune * (x - out1) + in1;
@@ -124,7 +127,13 @@ impl Pluck {
             }
             // The pluck itself takes a millisecond.
             let rise = (i as f64 / (0.001 * rate)).min(1.0);
-            out.push(lerp(0.0, x, rise) * level);
+            let edge = if i < scraped {
+                let t = i as f64 / rate;
+                self.pick / 6000.0 * scrape.band(noise.white()) * (-t / 0.004).exp()
+            } else {
+                0.0
+            };
+            out.push(rise * (x + edge) * level);
         }
         out
     }
