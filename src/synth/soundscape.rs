@@ -208,12 +208,7 @@ pub(super) fn gain_for(sound: &[f64], rate: u32, level_db: f64, ceiling: f64) ->
 
 /// A sample that stays within -1 to 1: untouched up to the knee, bent above.
 fn limited(x: f64) -> f32 {
-    let size = x.abs();
-    if size <= KNEE {
-        return x as f32;
-    }
-    let room = 0.999 - KNEE;
-    (x.signum() * (KNEE + room * ((size - KNEE) / room).tanh())) as f32
+    voices::bent(x, KNEE, 0.999) as f32
 }
 
 struct Mix {

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use super::{Dice, Voice};
 use tools::Stage;
 
-pub(super) use tools::{Noise, OnePole, Svf, db, wave};
+pub(super) use tools::{Noise, OnePole, Svf, bent, db, wave};
 
 /// What a voice does on its stage.
 type Perform = fn(&mut Stage<'_>);
@@ -116,10 +116,11 @@ impl Voice for Made {
     fn sing(&self, dice: &mut Dice, rate: u32, secs: f64) -> Vec<f32> {
         let mut sound = self.stage(dice, rate, secs).into_sound();
         // Clicks and pops are rounded off so far above the rest that they stay what they are,
-        // and the part can still be as loud as a scene asks.
-        let most = tools::db(CREST)
-            / super::soundscape::gain_for(&sound, rate, 0.0, f64::INFINITY).max(1e-12);
-        sound.iter_mut().for_each(|v| *v = most * (*v / most).tanh());
+        // and the part can still be as loud as a scene asks. What is below stays untouched:
+        // a bent tone would fold at the low rate.
+        let loud = super::soundscape::gain_for(&sound, rate, 0.0, f64::INFINITY).max(1e-12);
+        let most = tools::db(CREST) / loud;
+        sound.iter_mut().for_each(|v| *v = tools::bent(*v, 0.6 * most, most));
         let gain = super::soundscape::gain_for(&sound, rate, USUAL + self.loud, CEILING);
         sound.iter().map(|v| (v * gain) as f32).collect()
     }

@@ -6,10 +6,10 @@ use super::tunes::{TURNS, Tone, melody};
 /// Plucked strings: strummed or picked chords on a wooden body, or an electric guitar's riffs
 /// through a driven amplifier.
 pub fn guitar(stage: &mut Stage<'_>) {
-    match stage.dice.int(0, 3) {
-        0 => strumming(stage),
-        1 => picking(stage),
-        2 => riff(stage),
+    match stage.dice.int(0, 6) {
+        0 | 1 => strumming(stage),
+        2 | 3 => picking(stage),
+        4 | 5 => riff(stage),
         _ => lead(stage),
     }
 }
@@ -154,12 +154,20 @@ fn riff(stage: &mut Stage<'_>) {
 
 fn lead(stage: &mut Stage<'_>) {
     let beat = 60.0 / stage.range(85.0, 150.0);
-    let tones = melody(stage, 55.0, 79.0, beat, &[0.5, 0.5, 0.5, 1.0, 0.25, 0.25]);
+    let tones = melody(stage, 52.0, 74.0, beat, &[0.5, 0.5, 0.5, 0.25, 0.25]);
     let drive = stage.octaves(0.2, 0.8);
     for tone in tones {
-        let string = pluck(stage, tone.number, 7000.0, 5500.0);
-        let sound = string.sound(stage, tone.secs + 0.15, 0.15);
-        stage.add(tone.at, &sound, tone.loud);
+        // Strings ring on below the next note; now and then two are plucked together.
+        let below = stage.pick(&[0.0, 0.0, 5.0, 7.0], 0.0);
+        for number in [tone.number, tone.number - below] {
+            let mut string = pluck(stage, number, 5000.0, 5500.0);
+            string.fall *= 0.6;
+            let sound = string.sound(stage, tone.secs + 0.5, 0.3);
+            stage.add(tone.at, &sound, 0.7 * tone.loud);
+            if below == 0.0 {
+                break;
+            }
+        }
         stage.beat(tone.at);
     }
     amplifier(stage, drive);
@@ -168,8 +176,8 @@ fn lead(stage: &mut Stage<'_>) {
 /// Struck strings: stretched partials, two or three strings that beat, a hammer's knock; melodies
 /// over chords.
 pub fn piano(stage: &mut Stage<'_>) {
-    let beat = 60.0 / stage.range(75.0, 140.0);
-    let mut tones = melody(stage, 60.0, 84.0, beat, &[0.5, 0.5, 1.0, 1.0, 1.5]);
+    let beat = 60.0 / stage.range(90.0, 150.0);
+    let mut tones = melody(stage, 60.0, 84.0, beat, &[0.5, 0.5, 0.5, 1.0, 1.0]);
     let first = tones.first().map_or(60.0, |t| t.number);
     let turn = stage.pick(&TURNS, TURNS[0]);
     let broken = stage.chance(0.5);

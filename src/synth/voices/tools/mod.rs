@@ -29,6 +29,16 @@ pub fn peaked(mut sound: Vec<f64>) -> Vec<f64> {
     sound
 }
 
+/// `x` as it is up to `knee`, bent above it so that it stays below `most`.
+pub fn bent(x: f64, knee: f64, most: f64) -> f64 {
+    let size = x.abs();
+    if size <= knee {
+        return x;
+    }
+    let room = most - knee;
+    x.signum() * (knee + room * ((size - knee) / room).tanh())
+}
+
 /// Frequency of a note of the equal-tempered scale; 69 is 440 Hz.
 pub fn note(number: f64) -> f64 {
     440.0 * ((number - 69.0) / 12.0).exp2()
