@@ -59,8 +59,8 @@ fn inspect() -> Tree<Pane> {
     let picture = tabs(&mut tiles, &[PICTURE]);
     let timeline = tabs(&mut tiles, &[TIMELINE]);
     let top = tabs(&mut tiles, &["model", "stream", "sound"]);
-    let middle = tabs(&mut tiles, &["overlay", "sees"]);
-    let low = tabs(&mut tiles, &["probe", "truth", "log", "export", "settings"]);
+    let middle = tabs(&mut tiles, &["overlay", "truth", "sees"]);
+    let low = tabs(&mut tiles, &["probe", "log", "export", "settings"]);
     let mut main =
         egui_tiles::Linear::new(egui_tiles::LinearDir::Vertical, vec![picture, timeline]);
     main.shares.set_share(picture, 0.64);

@@ -55,19 +55,27 @@ fn trace(width: usize, height: usize, value: impl Fn(usize, usize) -> f32) -> Ve
             if inside_picture(x, y) { value(x - 1, y - 1) } else { f32::NAN }
         })
         .collect();
-    let is_in = |x: usize, y: usize| nodes[y * w + x] > 0.0;
+    let is_in: Vec<bool> = nodes.iter().map(|v| *v > 0.0).collect();
     // Edge `2 i` goes from node `i` to the right, `2 i + 1` downwards; each is the start of at
     // most one piece of a line, because every piece has the inside on its right.
     let right = |x: usize, y: usize| 2 * (y * w + x);
     let down = |x: usize, y: usize| 2 * (y * w + x) + 1;
     const NONE: u32 = u32::MAX;
     let mut next = vec![NONE; 2 * w * h];
+    let mut starts = Vec::new();
     for y in 0..h - 1 {
+        let (upper, lower) = (&is_in[y * w..][..w], &is_in[(y + 1) * w..][..w]);
         for x in 0..w - 1 {
-            let (a, b, c, d) = (is_in(x, y), is_in(x + 1, y), is_in(x + 1, y + 1), is_in(x, y + 1));
+            let (a, b, c, d) = (upper[x], upper[x + 1], lower[x + 1], lower[x]);
+            if a == b && b == c && c == d {
+                continue;
+            }
             let (top, east, bottom, west) =
                 (right(x, y), down(x + 1, y), right(x, y + 1), down(x, y));
-            let mut piece = |from: usize, to: usize| next[from] = to as u32;
+            let mut piece = |from: usize, to: usize| {
+                next[from] = to as u32;
+                starts.push(from);
+            };
             match (a, b, c, d) {
                 (false, false, false, false) | (true, true, true, true) => {}
                 (true, false, false, false) => piece(top, west),
@@ -107,7 +115,7 @@ fn trace(width: usize, height: usize, value: impl Fn(usize, usize) -> f32) -> Ve
         [at(x, dx, width), at(y, dy, height)]
     };
     let mut rings = Vec::new();
-    for first in 0..next.len() {
+    for first in starts {
         let mut ring = Ring::new();
         let mut edge = first;
         while next[edge] != NONE {

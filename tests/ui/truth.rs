@@ -221,6 +221,64 @@ fn another_clip_forgets_the_truth() {
     assert!(h.state().view().truth.here().is_none() && !has_label(&h, "Truth: dog"));
 }
 
+/// A small checkpoint of the golden data, or a word about its absence.
+fn checkpoint() -> Option<PathBuf> {
+    let root = std::env::var_os("FNAC_REFERENCE").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/reference"),
+        PathBuf::from,
+    );
+    let path = root.join("checkpoints/narrow.pth");
+    if !path.exists() {
+        assert!(std::env::var_os("FNAC_REQUIRE_REFERENCE").is_none());
+        println!("skipped: golden data absent");
+        return None;
+    }
+    Some(path)
+}
+
+#[test]
+fn the_panels_numbers_are_those_of_the_metrics_for_the_map_on_the_screen() {
+    use fnac::eval::metrics::{
+        Cells, Ties, TruthMap, adaptive, ciou, half_map, pointing, scored, stretched,
+    };
+    let Some(checkpoint) = checkpoint() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let path = clip(dir.path(), "loud.mp4", 25);
+    track().write(&TruthTrack::sidecar(&path)).unwrap();
+    let args = WindowArgs {
+        inputs: vec![path],
+        checkpoint: Some(checkpoint),
+        device: "cpu".into(),
+        ..Default::default()
+    };
+    let mut h = window(dir.path(), args);
+    h.state_mut().ask(Request::Run("panel", Some("Truth".into())));
+    h.state_mut().ask(Request::Run("hud", None));
+    paused_at(&mut h, 5);
+    until(&mut h, "the frame has its map", |h| {
+        matches!(h.state().view().map, fnac::infer::MapAt::Exact(_))
+            && h.state().view().truth.means.scored > 0
+    });
+    frames(&mut h);
+    let stored = h.state().view().map.stored().unwrap().clone();
+    let geometry = h.state().view().geometry();
+    let truth = TruthMap::from_boxes([&box_at(5)], SIZE);
+    let drawn = stretched(&scored(&stored.map.grid(), Cells::at(geometry)));
+    let cut = adaptive(&drawn, truth.count(), Ties::Outside);
+    let official = stretched(&scored(&stored.map.grid(), Cells::BILINEAR));
+    let want_adaptive = ciou(&cut.mask, &truth).value();
+    let want_half = ciou(&half_map(&official).mask, &truth).value();
+    let word = if pointing(&drawn, &truth) { "hit" } else { "miss" };
+    for text in [format!("{want_adaptive:.3}"), format!("{want_half:.3}"), word.to_owned()] {
+        assert!(h.query_all_by_label(&text).next().is_some(), "the panel shows {text}");
+    }
+    let line = format!("truth: {want_adaptive:4.2} adaptive  {want_half:4.2} half-map");
+    assert!(has_label(&h, &line), "the info block says {line}");
+    assert!(has_label(&h, "below a quarter: half-map cannot exceed"));
+    let prediction = &h.state().view().truth.judged.as_ref().unwrap().marks.prediction;
+    assert!(!prediction.is_empty() && has_label(&h, "Prediction"));
+}
+
 /// Bounds of the pixels for which `is` holds, in `[x0, y0, x1, y1]`, right and lower edge outside.
 fn bounds(
     image: &image::RgbaImage,

@@ -13,6 +13,8 @@ use crate::units::MediaTime;
 /// The truth panel.
 pub struct TruthPanel;
 
+/// Height of a line of the tables.
+const LINE: f32 = 16.0;
 /// Width of a column of numbers.
 const COLUMN: f32 = 46.0;
 
@@ -102,13 +104,11 @@ fn now_ui(ui: &mut egui::Ui, judged: &Judged) {
         ui.add(egui::Label::new(text).truncate());
         ui.end_row();
     };
-    egui::Grid::new("truth now").num_columns(2).spacing([12.0, 3.0]).min_col_width(64.0).show(
-        ui,
-        |ui| {
-            about(ui, "Sounding", &heard, true);
-            about(ui, "Silent", &now.silent, false);
-        },
-    );
+    let grid = egui::Grid::new("truth now").num_columns(2).min_col_width(64.0);
+    grid.spacing([12.0, 3.0]).min_row_height(LINE).show(ui, |ui| {
+        about(ui, "Sounding", &heard, true);
+        about(ui, "Silent", &now.silent, false);
+    });
 }
 
 /// A row of the table of scores.
@@ -124,16 +124,19 @@ struct Row {
 
 fn scores_ui(ui: &mut egui::Ui, view: &View<'_>, judged: &Judged, means: &RunningMeans) {
     let rows = rows_of(view, judged, means);
-    egui::Grid::new("truth scores").num_columns(4).spacing([10.0, 3.0]).show(ui, |ui| {
+    let grid = egui::Grid::new("truth scores").num_columns(4);
+    grid.spacing([10.0, 3.0]).min_row_height(LINE).show(ui, |ui| {
         for (title, why) in [
             ("", ""),
             ("now", "This picture, with the map that is drawn over it"),
             ("mean", "Over the pictures seen so far, each once, with a map of their own"),
             ("n", "How many pictures the mean is of"),
         ] {
-            let r = ui.label(RichText::new(title).small().color(theme::dim(ui)));
-            if !why.is_empty() {
-                r.on_hover_text(why);
+            let text = RichText::new(title).small().color(theme::dim(ui));
+            if why.is_empty() {
+                ui.label(text);
+            } else {
+                number_ui(ui, text).on_hover_text(why);
             }
         }
         ui.end_row();

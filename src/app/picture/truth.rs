@@ -69,7 +69,9 @@ impl PictureView {
             if with_map {
                 for line in &marks.overlap {
                     let points = line.map(|p| place.at(p));
-                    painter.line_segment(points, Stroke::new(1.0, Color32::from_white_alpha(130)));
+                    // Dark and light: reads on any picture.
+                    painter.line_segment(points, Stroke::new(2.5, Color32::from_black_alpha(70)));
+                    painter.line_segment(points, Stroke::new(1.0, Color32::from_white_alpha(150)));
                 }
             }
             for mark in &marks.sources {

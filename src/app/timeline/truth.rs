@@ -174,10 +174,10 @@ fn name_ui(ui: &Ui, rect: Rect, i: usize, row: &TruthRow, now: MediaTime) {
     let y = rect.center().y;
     if sounds {
         let [r, g, b] = TRUTH_COLOUR;
-        painter.circle_filled(pos2(rect.left() + 3.0, y), 2.0, Color32::from_rgb(r, g, b));
+        painter.circle_filled(pos2(rect.left() + 4.5, y), 2.5, Color32::from_rgb(r, g, b));
     }
     let font = FontId::proportional(size);
-    painter.text(pos2(rect.left() + 6.0, y), Align2::LEFT_CENTER, &row.name, font, color);
+    painter.text(pos2(rect.left() + 10.0, y), Align2::LEFT_CENTER, &row.name, font, color);
     response.on_hover_text(row.told());
 }
 
