@@ -17,6 +17,7 @@ pub mod media;
 pub mod model;
 pub mod synth;
 
+pub mod data;
 pub mod export;
 pub mod infer;
 

@@ -3,6 +3,11 @@
 use super::theme;
 use super::view::View;
 
+/// The credit that the drawings' licence asks for.
+const TWEMOJI: &str = "Twemoji by Twitter, Inc and other contributors, now maintained at \
+    github.com/jdecked/twemoji, CC-BY 4.0 (creativecommons.org/licenses/by/4.0), used through the \
+    crate twemoji-assets; changes: rendered, rotated, recoloured. Its sounds are synthesised here";
+
 /// Version, adapter, folders.
 pub fn about_ui(ctx: &egui::Context, open: &mut bool, view: &View<'_>) {
     if !*open {
@@ -16,6 +21,7 @@ pub fn about_ui(ctx: &egui::Context, open: &mut bool, view: &View<'_>) {
         theme::facts(ui, "about", |ui| {
             theme::fact(ui, "Version", env!("CARGO_PKG_VERSION"));
             theme::fact(ui, "Licence", "MIT OR Apache-2.0; FFmpeg is linked dynamically (LGPL or GPL, as your system built it)");
+            theme::fact(ui, "Drawn world", TWEMOJI);
             theme::fact(ui, "Drawn by", if view.adapter.is_empty() { "no graphics adapter" } else { view.adapter });
             theme::fact(ui, "Model runs on", if view.infer.device.is_empty() { "nothing yet" } else { &view.infer.device });
             let folder = |f: Option<std::path::PathBuf>| f.map_or("nowhere".to_owned(), |p| p.display().to_string());

@@ -20,4 +20,5 @@ mod player_rig;
 mod reference;
 mod shaders;
 mod sync;
+mod synth_files;
 mod train_parity;
