@@ -1,10 +1,11 @@
 //! What is heard of a scene: who sounds when, how loud and from where, in a room with noise.
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::room::Echo;
 use super::voices::{self, Svf};
-use super::{Dice, Library, Voice};
+use super::{Dice, Library};
 
 /// Longest plan in seconds; a longer one is cut.
 const LONGEST: f64 = 3600.0;
@@ -144,17 +145,32 @@ impl SoundPlan {
 
     fn render(&self, library: &Library, rate: u32, wide: bool) -> [Vec<f64>; 2] {
         let n = self.samples(rate);
+        let plan_secs = seconds(self.secs);
         let mut mix = Mix {
             rate: f64::from(rate),
-            secs: seconds(self.secs),
+            secs: plan_secs,
             ears: [vec![0.0; n], vec![0.0; if wide { n } else { 0 }]],
             echo: vec![0.0; n],
             wet: false,
         };
-        for part in &self.parts {
-            if let Some(kind) = library.kinds.get(part.kind) {
-                mix.part(part, kind.voice.as_ref(), rate, number(self.room.wet).clamp(0.0, 1.0));
-            }
+        let wet = number(self.room.wet).clamp(0.0, 1.0);
+        let heard = |part: &&SoundPart| {
+            let (from, to) = span_of(part, plan_secs);
+            from < to && part.kind < library.kinds.len()
+        };
+        // Parts are sung side by side and mixed in their order.
+        let sung: Vec<(&SoundPart, Vec<f64>)> = self
+            .parts
+            .par_iter()
+            .filter(heard)
+            .filter_map(|part| {
+                let voice = &library.kinds.get(part.kind)?.voice;
+                let sound = voice.sing(&mut part.dice(), rate, seconds(part.secs));
+                Some((part, sound.into_iter().map(|v| number(f64::from(v))).collect()))
+            })
+            .collect();
+        for (part, sound) in &sung {
+            mix.part(part, sound, wet);
         }
         mix.reverberate(self.room.size);
         if let Some(noise) = self.noise {
@@ -211,6 +227,12 @@ fn limited(x: f64) -> f32 {
     voices::bent(x, KNEE, 0.999) as f32
 }
 
+/// The stretch of a part that lies within a plan of `secs` seconds.
+fn span_of(part: &SoundPart, secs: f64) -> (f64, f64) {
+    let start = number(part.start);
+    (start.max(0.0), (start + seconds(part.secs)).min(secs))
+}
+
 struct Mix {
     rate: f64,
     secs: f64,
@@ -222,18 +244,10 @@ struct Mix {
 }
 
 impl Mix {
-    fn part(&mut self, part: &SoundPart, voice: &dyn Voice, rate: u32, wet: f64) {
-        let (start, secs) = (number(part.start), seconds(part.secs));
-        let (from, to) = (start.max(0.0), (start + secs).min(self.secs));
-        if from >= to {
-            return;
-        }
-        let sung: Vec<f64> = voice
-            .sing(&mut part.dice(), rate, secs)
-            .into_iter()
-            .map(|v| number(f64::from(v)))
-            .collect();
-        let gain = gain_for(&sung, rate, part.level_db, CEILING);
+    fn part(&mut self, part: &SoundPart, sung: &[f64], wet: f64) {
+        let start = number(part.start);
+        let (from, to) = span_of(part, self.secs);
+        let gain = gain_for(sung, self.rate as u32, part.level_db, CEILING);
         let wet = if part.far { wet.max(FAR_ROOM) } else { wet };
         let gain = if part.far { gain * voices::db(-FAR_QUIETER) } else { gain };
         let mut far = Svf::new(FAR_CORNER, 0.6, self.rate);

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::super::{Kind, voices};
+use super::super::{Kind, Voice, voices};
 use super::*;
 
 const RATE: u32 = 16_000;

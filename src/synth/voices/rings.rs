@@ -4,9 +4,9 @@ use super::tools::{Mode, OnePole, Pulse, Stage, Svf, driven, hump, low_passed, p
 
 /// Partials of a church bell: ratio to the strike note, strength, share of the hum's fall.
 const CHURCH: [(f64, f64, f64); 10] = [
-    (0.5, 0.45, 1.0),
-    (1.0, 0.6, 0.75),
-    (1.19, 0.6, 0.6),
+    (0.5, 0.3, 1.0),
+    (1.0, 0.45, 0.75),
+    (1.19, 0.5, 0.6),
     (1.5, 0.3, 0.42),
     (2.0, 1.0, 0.4),
     (2.52, 0.35, 0.25),
@@ -30,7 +30,7 @@ const HAND: [(f64, f64, f64); 6] = [
 pub fn bell(stage: &mut Stage<'_>) {
     let church = stage.chance(0.72);
     let (hz, fall, pace) = if church {
-        (stage.octaves(240.0, 620.0), stage.range(2.5, 5.0), stage.range(0.75, 1.35))
+        (stage.octaves(240.0, 620.0), stage.range(2.0, 4.2), stage.range(0.75, 1.35))
     } else {
         (stage.octaves(650.0, 1250.0), stage.range(1.6, 2.8), stage.range(0.3, 0.65))
     };
@@ -59,7 +59,7 @@ pub fn bell(stage: &mut Stage<'_>) {
                 *v += gain;
             }
             let clank = clapper(stage, 3.2 * hz);
-            stage.add(t, &clank, 0.35 * gain);
+            stage.add(t, &clank, 0.5 * gain);
             stage.beat(t);
             t += stage.about(pace, 0.04);
         }

@@ -20,26 +20,59 @@ impl Mode {
     }
 }
 
+/// Four modes at once: their recurrences do not wait for each other.
+struct Four {
+    a: [f64; 4],
+    b: [f64; 4],
+    gain: [f64; 4],
+    before: [f64; 4],
+    now: [f64; 4],
+}
+
+impl Four {
+    /// At most four of `modes`; those above 0.45 of the rate are left out.
+    fn new(modes: &[Mode], rate: f64) -> Self {
+        let mut four =
+            Self { a: [0.0; 4], b: [0.0; 4], gain: [0.0; 4], before: [0.0; 4], now: [0.0; 4] };
+        let heard = |m: &&Mode| m.hz > 0.0 && m.hz < 0.45 * rate && m.fall > 0.0;
+        for (k, mode) in modes.iter().filter(heard).take(4).enumerate() {
+            let turn = std::f64::consts::TAU * mode.hz / rate;
+            let keep = 0.001f64.powf(1.0 / (mode.fall * rate));
+            // keep^i * sin(turn * i) by its recurrence.
+            four.a[k] = 2.0 * keep * turn.cos();
+            four.b[k] = keep * keep;
+            four.gain[k] = mode.gain * turn.sin();
+        }
+        four
+    }
+
+    fn step(&mut self, push: f64) -> f64 {
+        let mut sum = 0.0;
+        for k in 0..4 {
+            let next = self.a[k] * self.now[k] - self.b[k] * self.before[k] + self.gain[k] * push;
+            self.before[k] = self.now[k];
+            self.now[k] = next;
+            sum += next;
+        }
+        sum
+    }
+}
+
 /// A blow that makes `modes` ring for at most `secs` seconds. Modes above 0.45 of the rate are
 /// left out. Each begins at zero, so a blow has no click of its own.
 pub fn ring(modes: &[Mode], secs: f64, rate: f64) -> Vec<f64> {
     let n = (secs.max(0.0) * rate).round() as usize;
     let mut out = vec![0.0; n];
-    for mode in modes {
-        if mode.hz >= 0.45 * rate || mode.hz <= 0.0 || mode.fall <= 0.0 {
-            continue;
-        }
-        let turn = std::f64::consts::TAU * mode.hz / rate;
-        let keep = 0.001f64.powf(1.0 / (mode.fall * rate));
-        // y[i] = gain * keep^i * sin(turn * i) by its recurrence.
-        let (a, b) = (2.0 * keep * turn.cos(), keep * keep);
-        let (mut before, mut now) = (-mode.gain * turn.sin() / keep, 0.0);
-        let heard = ((1.4 * mode.fall * rate) as usize).min(n);
+    for group in modes.chunks(4) {
+        let longest = group.iter().fold(0.0f64, |m, mode| m.max(mode.fall));
+        let heard = ((1.4 * longest * rate) as usize).min(n);
+        let mut four = Four::new(group, rate);
+        let mut now = 0.0;
+        let mut push = 1.0;
         for v in &mut out[..heard] {
             *v += now;
-            let next = a * now - b * before;
-            before = now;
-            now = next;
+            now = four.step(push);
+            push = 0.0;
         }
     }
     out
@@ -48,19 +81,10 @@ pub fn ring(modes: &[Mode], secs: f64, rate: f64) -> Vec<f64> {
 /// `modes` driven by `push` (a blow is one sample of 1): for bodies struck many times.
 pub fn driven(modes: &[Mode], push: &[f64], rate: f64) -> Vec<f64> {
     let mut out = vec![0.0; push.len()];
-    for mode in modes {
-        if mode.hz >= 0.45 * rate || mode.hz <= 0.0 || mode.fall <= 0.0 {
-            continue;
-        }
-        let turn = std::f64::consts::TAU * mode.hz / rate;
-        let keep = 0.001f64.powf(1.0 / (mode.fall * rate));
-        let (a, b, gain) = (2.0 * keep * turn.cos(), keep * keep, mode.gain * turn.sin());
-        let (mut before, mut now) = (0.0, 0.0);
+    for group in modes.chunks(4) {
+        let mut four = Four::new(group, rate);
         for (v, x) in out.iter_mut().zip(push) {
-            let next = a * now - b * before + gain * x;
-            before = now;
-            now = next;
-            *v += next;
+            *v += four.step(*x);
         }
     }
     out
