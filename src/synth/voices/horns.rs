@@ -14,6 +14,8 @@ pub fn siren(stage: &mut Stage<'_>) {
     let start = stage.range(0.0, 1.0);
     let rate = stage.rate;
     let mut pulse = Pulse::new(0.5);
+    // Two-tone horns come in pairs that are not quite in tune.
+    let (mut twin, apart) = (Pulse::new(0.1), stage.range(1.022, 1.036));
     let mut tilt = OnePole::new(stage.range(1300.0, 2400.0), rate);
     let mut horn = Svf::new(stage.range(1100.0, 1700.0), 1.1, rate);
     let mut edge = Svf::new(stage.range(2600.0, 3400.0), 1.5, rate);
@@ -52,7 +54,11 @@ pub fn siren(stage: &mut Stage<'_>) {
             _ => sweep(yelp),
         };
         let hz = hz * (1.0 + drift * t / secs);
-        let source = tilt.low(pulse.next(hz / rate, rate));
+        let mut source = pulse.next(hz / rate, rate);
+        if style == 2 {
+            source = 0.75 * (source + twin.next(apart * hz / rate, rate));
+        }
+        let source = tilt.low(source);
         0.4 * source + horn.band(source) + 0.5 * edge.band(source)
     });
 }

@@ -32,7 +32,7 @@ pub fn bell(stage: &mut Stage<'_>) {
     let (hz, fall, pace) = if church {
         (stage.octaves(240.0, 620.0), stage.range(2.0, 4.2), stage.range(0.75, 1.35))
     } else {
-        (stage.octaves(650.0, 1250.0), stage.range(1.6, 2.8), stage.range(0.3, 0.65))
+        (stage.octaves(650.0, 1250.0), stage.range(0.9, 1.7), stage.range(0.3, 0.65))
     };
     let table: &[(f64, f64, f64)] = if church { &CHURCH } else { &HAND };
     let bells = if church && stage.chance(0.35) { 2 } else { 1 };

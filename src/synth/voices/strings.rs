@@ -249,7 +249,7 @@ fn piano_note(stage: &mut Stage<'_>, tone: Tone, hard: f64) -> Vec<f64> {
 /// hiss.
 pub fn violin(stage: &mut Stage<'_>) {
     let rate = stage.rate;
-    let beat = 60.0 / stage.range(65.0, 130.0);
+    let beat = 60.0 / stage.range(80.0, 140.0);
     let slow = stage.chance(0.6);
     let lengths: &[f64] = if slow { &[1.0, 1.0, 2.0, 1.5] } else { &[0.5, 0.5, 1.0, 0.25] };
     let low = stage.pick(&[55.0, 62.0, 67.0], 62.0);

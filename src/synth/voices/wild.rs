@@ -53,9 +53,9 @@ pub fn bird(stage: &mut Stage<'_>) {
                 let (low, step) = (stage.range(0.9, 1.0), stage.range(1.25, 1.5));
                 let secs = stage.range(0.09, 0.16);
                 for _ in 0..stage.dice.int(3, 5) {
-                    chirp(stage, t, secs, base * step, [low, low * 1.04, low], 1.0);
+                    chirp(stage, t, secs, base * step, [1.12 * low, low, 1.02 * low], 1.0);
                     t += secs + 0.02;
-                    chirp(stage, t, secs, base, [low, low * 1.03, low * 0.97], 0.85);
+                    chirp(stage, t, secs, base, [0.93 * low, low * 1.05, low * 0.92], 0.85);
                     t += secs + 0.05;
                 }
                 t += stage.range(0.1, 0.35);
