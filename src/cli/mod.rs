@@ -10,6 +10,7 @@ mod doctor;
 mod localize;
 mod probe;
 mod progress;
+mod story;
 mod window;
 
 use std::ffi::OsString;
@@ -95,6 +96,13 @@ pub const SUBCOMMANDS: &[Subcommand] = &[
         hidden: false,
         args: doctor::args,
         run: doctor::run,
+    },
+    Subcommand {
+        name: "__story",
+        about: "Draw the built-in clip anew, for assets/",
+        hidden: true,
+        args: story::args,
+        run: story::run,
     },
     Subcommand {
         name: crate::model::trial::TRIAL_COMMAND,

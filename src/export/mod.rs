@@ -12,7 +12,7 @@ mod font;
 mod png;
 mod video;
 
-pub use builtin::builtin_clip;
+pub use builtin::{builtin_clip, write_builtin};
 pub use burn::{burn_legend, overlay_frame};
 pub use png::{png_bytes, write_png};
 pub use video::{FrameMaps, VideoExport, VideoReport, overlay_video};
@@ -25,6 +25,9 @@ pub enum ExportError {
     /// Reading the clip or writing the video failed.
     #[error(transparent)]
     Media(#[from] MediaError),
+    /// The drawn world could not be set up.
+    #[error(transparent)]
+    Synth(#[from] crate::synth::SynthError),
     /// A file could not be written.
     #[error("cannot write {path}: {cause}. Free some space or choose another folder.")]
     Write {

@@ -81,6 +81,9 @@ pub struct ClipSettings {
     pub gop: u32,
     /// 0 (small) to 100 (best); ignored by lossless codecs.
     pub quality: u8,
+    /// Takes several times as long for a file about a third smaller; for drawn pictures that
+    /// are kept (H.264 only).
+    pub slow_and_small: bool,
     /// The sound, if any.
     pub audio: Option<AudioSettings>,
 }
@@ -97,6 +100,7 @@ impl ClipSettings {
             video_codec: VideoCodec::Auto,
             gop: 60,
             quality: 75,
+            slow_and_small: false,
             audio: None,
         }
     }
@@ -433,7 +437,12 @@ fn open_video(
     let mut options = ff::Dictionary::new();
     match codec.name() {
         "libx264" => {
-            options.set("preset", "veryfast");
+            if settings.slow_and_small {
+                options.set("preset", "slow");
+                options.set("tune", "animation");
+            } else {
+                options.set("preset", "veryfast");
+            }
             options.set("crf", &crf);
         }
         "libvpx-vp9" => {
