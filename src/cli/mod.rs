@@ -11,6 +11,7 @@ mod localize;
 mod probe;
 mod progress;
 mod story;
+mod synth;
 mod window;
 
 use std::ffi::OsString;
@@ -89,6 +90,13 @@ pub const SUBCOMMANDS: &[Subcommand] = &[
         hidden: false,
         args: localize::args,
         run: localize::run,
+    },
+    Subcommand {
+        name: "synth",
+        about: "Write pictures with sound, or videos, of the drawn world, with exact truth",
+        hidden: false,
+        args: synth::args,
+        run: synth::run,
     },
     Subcommand {
         name: "doctor",

@@ -60,8 +60,9 @@ pub fn run(m: &ArgMatches) -> CliResult {
         let what = options.content.items();
         let kept = if kept > 0 { format!(", {kept} were there") } else { String::new() };
         let rate = new as f64 / done.secs.max(1e-9);
+        let rate = if new > 0 { format!(" ({rate:.1} a second)") } else { String::new() };
         println!(
-            "{}: {} {what}; {new} new in {:.1} s ({rate:.1} a second){kept}",
+            "{}: {} {what}; {new} new in {:.1} s{rate}{kept}",
             options.out.display(),
             facts.len(),
             done.secs,

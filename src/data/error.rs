@@ -38,7 +38,22 @@ pub enum DataError {
     },
     /// A clip could not be encoded or a sound not be decoded.
     #[error(transparent)]
-    Media(#[from] crate::media::MediaError),
+    Media(crate::media::MediaError),
+}
+
+impl From<crate::media::MediaError> for DataError {
+    fn from(error: crate::media::MediaError) -> Self {
+        match error {
+            // FFmpeg hands on the system's words; a full disk reads the same for every file.
+            crate::media::MediaError::Write { file, cause, .. }
+                if cause.to_lowercase().contains("no space left") =>
+            {
+                let full = io::Error::from(io::ErrorKind::StorageFull);
+                Self::write(Path::new(&file), &full)
+            }
+            other => Self::Media(other),
+        }
+    }
 }
 
 impl DataError {

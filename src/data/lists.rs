@@ -24,6 +24,8 @@ pub struct ItemFacts {
     pub negative: Option<String>,
     /// Boxes of what sounds, in fractions `[x0, y0, x1, y1]` by [`super::fraction`].
     pub boxes: Vec<[f64; 4]>,
+    /// Things that are heard and seen.
+    pub sounding: usize,
     /// Things seen, heard or not.
     pub seen: usize,
 }
@@ -34,7 +36,8 @@ impl ItemFacts {
         let boxed = |s: &&crate::truth::Source| s.moments.iter().any(|m| m.bbox.is_some());
         let heard = || truth.sources.iter().filter(|s| !s.sounding.is_empty());
         let mut kinds: Vec<&str> = heard().filter(boxed).map(|s| s.kind.as_str()).collect();
-        let in_picture = !kinds.is_empty();
+        let sounding = kinds.len();
+        let in_picture = sounding > 0;
         if !in_picture {
             kinds = heard().map(|s| s.kind.as_str()).collect();
         }
@@ -47,7 +50,7 @@ impl ItemFacts {
             .map(|b| fractions(&b, truth.width, truth.height))
             .collect();
         let seen = truth.sources.iter().filter(boxed).count();
-        Self { name: name.into(), index, class: kinds.join("+"), negative, boxes, seen }
+        Self { name: name.into(), index, class: kinds.join("+"), negative, boxes, sounding, seen }
     }
 }
 
@@ -153,12 +156,12 @@ pub fn write_table(
         |e: &dyn std::fmt::Display| DataError::write(&path, &std::io::Error::other(e.to_string()));
     let mut table = csv::Writer::from_writer(Vec::new());
     let mut row = |cells: [&str; 6]| table.write_record(cells).map_err(|e| fail(&e));
-    row(["name", "class", "negative", "boxes", "seen", "list"])?;
+    row(["name", "class", "negative", "sounding", "seen", "list"])?;
     for i in items.iter() {
         let negative = i.negative.as_deref().unwrap_or("");
-        let (boxes, seen) = (i.boxes.len().to_string(), i.seen.to_string());
+        let (sounding, seen) = (i.sounding.to_string(), i.seen.to_string());
         let list = shares.map_or("", |s| s.list_of(seed, i.index));
-        row([&i.name, &i.class, negative, &boxes, &seen, list])?;
+        row([&i.name, &i.class, negative, &sounding, &seen, list])?;
     }
     write_synced(&path, &table.into_inner().map_err(|e| fail(&e))?)
 }

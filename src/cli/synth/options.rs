@@ -121,8 +121,9 @@ pub fn args(c: Command) -> Command {
              goes on when the same command is given again, and --start makes any range alone. \
              A folder that was made with other options is refused.",
         )
-        .after_long_help(
-            "Files (docs/world.md has all of them):\n  \
+        .after_long_help(format!(
+            "Kinds: {}.\n\n\
+             Files (docs/world.md has all of them):\n  \
              frames/NAME.png  audio/NAME.wav  masks/NAME.png  truth/NAME.truth.json\n  \
              metadata/all.txt sounding.txt vggss.json negatives.csv items.csv  world.json\n  \
              with --videos: NAME.mp4 and NAME.truth.json in DIR itself\n\n\
@@ -131,7 +132,8 @@ pub fn args(c: Command) -> Command {
              fnac synth --seed 2 --count 600 --split held-out --negatives 0.1 --out world/test\n  \
              fnac synth --seed 3 --count 20 --videos --secs 12 --out world/clips\n  \
              fnac synth --seed 4 --count 500 --cutouts my-kinds --out world/mine",
-        )
+            crate::synth::voice_names().collect::<Vec<_>>().join(", ")
+        ))
         .next_help_heading("What is made")
         .arg(
             text("count", "N", "Number of items")
@@ -512,6 +514,7 @@ mod tests {
             ("--count 10000001 --out d", "--count"),
             ("--count 2 --start 9999999 --out d", "--start"),
             ("--count 1 --out d --seed x", "--seed"),
+            ("--count 1 --out=", "value is required"),
             ("--count 1 --out d --distractors 4", "from 0 to 3"),
             ("--count 1 --out d --distractors 3-1", "larger"),
             ("--count 1 --out d --distractors many", "--distractors"),

@@ -191,7 +191,7 @@ fn names_in_any_case_links_and_deep_colours_are_taken() {
     let bell = c.library.kinds.iter().find(|k| k.name == "Bell").unwrap();
     assert_eq!(bell.sprites.len(), want, "{:?}", c.left_out);
     assert!(
-        c.notes.iter().any(|n| n.contains("large.png") && n.contains("reduced to 51")),
+        c.notes.iter().any(|n| n.contains("large.png") && n.contains("reduced to 349x349")),
         "{:?}",
         c.notes
     );
