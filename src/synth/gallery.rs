@@ -207,3 +207,40 @@ fn speed() {
         }),
     );
 }
+
+#[test]
+#[ignore = "writes pictures"]
+fn sheet_of_textures() {
+    let all: Vec<RgbPicture> = (0..24)
+        .map(|seed| Background { place: Place::Texture, seed }.paint(224, 224, 1.3).unwrap())
+        .collect();
+    save("world-textures.png", &sheet(&all, 8));
+    let large: Vec<RgbPicture> = [Place::Stage, Place::Meadow, Place::Street, Place::Room]
+        .into_iter()
+        .map(|place| {
+            let library = Library::drawn().unwrap();
+            let mut m = super::Movie::new((1280, 720), (30, 1), 30, Background { place, seed: 11 });
+            for (i, (kind, s)) in
+                [("dog", 0.5), ("train", 0.55), ("violin", 0.45)].into_iter().enumerate()
+            {
+                let a = super::MovieActor::new(&library, kind, None).unwrap();
+                let a = a.key(super::Key::at(0.0, 0.2 + 0.3 * i as f64, 0.6, s).turned(-6.0));
+                m.actors.push(a.shadow(super::Shadow { strength: 0.3, ground: true }));
+            }
+            for (i, kind) in super::PropKind::ALL.into_iter().enumerate() {
+                m.props.push((
+                    super::Prop {
+                        kind,
+                        x: 0.08 + 0.14 * i as f64,
+                        y: 0.85,
+                        size: if kind == super::PropKind::Post { 0.04 } else { 0.26 },
+                        seed: 4 + i as u64,
+                    },
+                    4.0,
+                ));
+            }
+            m.frame(&library, 3)
+        })
+        .collect();
+    save("world-large.png", &sheet(&large, 2));
+}

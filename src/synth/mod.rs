@@ -28,6 +28,8 @@ mod sprite;
 mod still;
 mod story;
 mod voices;
+#[cfg(test)]
+mod world_tests;
 
 pub use backdrop::{Background, Place};
 pub use dice::Dice;

@@ -10,7 +10,7 @@ use super::draw::{self, Ink, Shadow};
 use super::exact::{ease, mix, sin_cos};
 use super::light::Light;
 use super::pose::{Lens, Pose, Stamp, hide};
-use super::prop::Prop;
+use super::prop::{Patch, Prop};
 use super::soundscape::SoundPlan;
 use super::{Library, Sprite, SynthError};
 use crate::truth::{Between, Moment, Source, Span, TruthTrack};
@@ -351,8 +351,17 @@ pub struct Movie {
     painted: Painted,
 }
 
-/// The background as last painted, with what it was painted for.
-type Painted = Arc<Mutex<Option<((Background, (u32, u32)), Arc<RgbPicture>)>>>;
+/// What stands still, as last painted, with what it was painted for.
+type Painted = Arc<Mutex<Option<Arc<Scenery>>>>;
+
+/// What stands still in a movie.
+struct Scenery {
+    size: (u32, u32),
+    background: Background,
+    props: Vec<(Prop, f64)>,
+    picture: RgbPicture,
+    patches: Vec<Patch>,
+}
 
 impl std::fmt::Debug for Movie {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -364,7 +373,7 @@ impl std::fmt::Debug for Movie {
 /// What is drawn at one depth.
 enum Layer<'a> {
     Actor(usize, &'a Sprite, Pose, f64),
-    Prop(&'a Prop),
+    Prop(usize),
 }
 
 impl Movie {
@@ -415,18 +424,25 @@ impl Movie {
         &self.sound
     }
 
-    fn backdrop(&self) -> Option<Arc<RgbPicture>> {
-        let key = (self.background, self.size);
+    fn scenery(&self) -> Option<Arc<Scenery>> {
         let mut kept = self.painted.lock().unwrap_or_else(|e| e.into_inner());
-        if let Some((own, picture)) = &*kept
-            && *own == key
+        if let Some(own) = &*kept
+            && own.size == self.size
+            && own.background == self.background
+            && own.props == self.props
         {
-            return Some(Arc::clone(picture));
+            return Some(Arc::clone(own));
         }
-        let picture = self.background.paint(self.size.0, self.size.1, self.aspect())?;
-        let picture = Arc::new(picture);
-        *kept = Some((key, Arc::clone(&picture)));
-        Some(picture)
+        let lens = self.lens();
+        let scenery = Arc::new(Scenery {
+            size: self.size,
+            background: self.background,
+            props: self.props.clone(),
+            picture: self.background.paint(self.size.0, self.size.1, self.aspect())?,
+            patches: self.props.iter().map(|(p, _)| p.patch(&lens)).collect(),
+        });
+        *kept = Some(Arc::clone(&scenery));
+        Some(scenery)
     }
 
     /// Everything in the picture at a time, from back to front.
@@ -441,7 +457,7 @@ impl Movie {
             };
             all.push((a.depth, Layer::Actor(i, sprite, pose, alpha)));
         }
-        all.extend(self.props.iter().map(|(p, depth)| (*depth, Layer::Prop(p))));
+        all.extend(self.props.iter().enumerate().map(|(i, (_, d))| (*d, Layer::Prop(i))));
         all.sort_by(|a, b| a.0.total_cmp(&b.0));
         all.into_iter().map(|(_, l)| l).collect()
     }
@@ -449,12 +465,11 @@ impl Movie {
     /// Draws frame `i`. Frames may be drawn in any order and at the same time.
     pub fn frame(&self, library: &Library, i: u32) -> RgbPicture {
         let lens = self.lens();
-        let painted = self.backdrop();
-        let mut out = match painted {
-            Some(p) => p.as_ref().clone(),
+        let Some(scenery) = self.scenery() else {
             // A movie without pixels: the smallest picture there is.
-            None => return RgbPicture::new(1, 1, vec![0; 3]).unwrap_or_else(|| unreachable!()),
+            return RgbPicture::new(1, 1, vec![0; 3]).unwrap_or_else(|| unreachable!());
         };
+        let mut out = scenery.picture.clone();
         for layer in self.layers(library, self.secs(i)) {
             match layer {
                 Layer::Actor(index, sprite, pose, alpha) => {
@@ -465,7 +480,7 @@ impl Movie {
                         draw::sprite(&mut out, sprite, &pose, &lens, ink);
                     }
                 }
-                Layer::Prop(p) => p.draw(&mut out, &lens),
+                Layer::Prop(i) => scenery.patches[i].draw(&mut out),
             }
         }
         out
@@ -484,9 +499,9 @@ impl Movie {
                         stamps.push(Stamp::of(sprite, &pose, &lens));
                     }
                 }
-                Layer::Prop(p) => {
+                Layer::Prop(i) => {
                     who.push(None);
-                    stamps.push(p.stamp(&lens));
+                    stamps.push(self.props[i].0.stamp(&lens));
                 }
             }
         }

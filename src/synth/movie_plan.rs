@@ -303,7 +303,8 @@ fn stage(movie: &mut Movie, o: &MovieOptions, d: &mut Dice) {
         (0..columns * rows).map(|i| (i % columns, i / columns)).collect();
     d.shuffle(&mut cells);
     let (least, most) = (*o.scale.start(), *o.scale.end());
-    let most = most.min(o.most_size(n) * 0.85).max(least);
+    // Room to turn and to hop within the cell.
+    let most = most.min(o.most_size(n) * 0.78).max(least);
     let secs = o.secs;
     for (a, (column, row)) in movie.actors.iter_mut().zip(cells) {
         let size = d.range(least, most);
@@ -312,7 +313,7 @@ fn stage(movie: &mut Movie, o: &MovieOptions, d: &mut Dice) {
         // Half of what the cell leaves free, to each side, in shares of the picture.
         let (cw, ch) = (1.0 / f64::from(columns), 1.0 / f64::from(rows));
         let (w, h) = (size / aspect, size);
-        let free = ((cw - w).max(0.0) * 0.5, (ch - h).max(0.0) * 0.5);
+        let free = ((cw - 1.15 * w).max(0.0) * 0.5, (ch - 1.15 * h).max(0.0) * 0.5);
         let home = ((f64::from(column) + 0.5) * cw, (f64::from(row) + 0.5) * ch);
         let spot = |d: &mut Dice| {
             (home.0 + free.0 * d.range(-0.9, 0.9), home.1 + free.1 * d.range(-0.9, 0.9))
@@ -330,20 +331,20 @@ fn stage(movie: &mut Movie, o: &MovieOptions, d: &mut Dice) {
         let side = if outer(column, columns) { 0..2 } else { 2..4 };
         let out =
             edges[side].iter().min_by(|a, b| a.0.total_cmp(&b.0)).map_or((-w, home.1), |e| e.1);
-        let enters = d.chance(o.entering) && from > 0.9;
-        let leaves = d.chance(o.entering) && secs - to > 0.9;
+        let enters = d.chance(o.entering) && from > 1.3;
+        let leaves = d.chance(o.entering) && secs - to > 1.5;
         let mut keys = Vec::new();
         let mut t = 0.0;
         let angle = d.range(-8.0, 8.0);
         let first = spot(d);
         if enters {
-            let moving = d.range(0.6, 1.1);
-            let arrive = d.range(moving, (from - 0.1).max(moving + 1e-3));
+            let moving = d.range(1.0, (from - 0.1).min(1.8));
+            let arrive = d.range(moving, (from - 0.1).max(moving));
             keys.push(Key::at(arrive - moving, out.0, out.1, size).turned(angle));
             t = arrive;
         }
         keys.push(Key::at(t, first.0, first.1, size).turned(angle).going(Motion::Curve));
-        let end = if leaves { to + 0.1 + d.range(0.0, (secs - to - 0.9).max(0.0)) } else { secs };
+        let end = if leaves { to + 0.1 + d.range(0.0, (secs - to - 1.5).max(0.0)) } else { secs };
         let steps = d.int(1, 3);
         for i in 0..steps {
             let (x, y) = spot(d);
@@ -353,7 +354,7 @@ fn stage(movie: &mut Movie, o: &MovieOptions, d: &mut Dice) {
             keys.push(Key::at(at, x, y, size).turned(turned).going(motion));
         }
         if leaves {
-            keys.push(Key::at(end + d.range(0.6, 0.8), out.0, out.1, size).turned(angle));
+            keys.push(Key::at(end + d.range(1.0, 1.4), out.0, out.1, size).turned(angle));
         }
         a.keys = keys;
     }

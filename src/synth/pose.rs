@@ -193,14 +193,31 @@ impl Stamp {
 
     /// As a mask of the whole picture.
     pub(super) fn mask(&self, lens: &Lens) -> Mask {
-        Mask::from_fn(lens.width, lens.height, |x, y| {
-            let (Some(x), Some(y)) =
-                ((x as usize).checked_sub(self.x0), (y as usize).checked_sub(self.y0))
-            else {
-                return false;
-            };
-            x < self.width && y < self.height && self.inside[y * self.width + x]
-        })
+        // Runs go down the columns, as in the mask.
+        let height = lens.height as usize;
+        let mut runs = Vec::new();
+        let (mut run, mut within) = (0usize, false);
+        let mut add = |n: usize, inside: bool| {
+            if n > 0 && inside != within {
+                runs.push(run as u32);
+                (run, within) = (n, inside);
+            } else {
+                run += n;
+            }
+        };
+        add(self.x0 * height, false);
+        for col in 0..self.width {
+            add(self.y0, false);
+            for row in 0..self.height {
+                add(1, self.inside[row * self.width + col]);
+            }
+            add(height - self.y0 - self.height, false);
+        }
+        add((lens.width as usize - self.x0 - self.width) * height, false);
+        runs.push(run as u32);
+        // The runs add up by construction; if they did not, nothing is inside.
+        Mask::from_runs(lens.width, lens.height, runs)
+            .unwrap_or_else(|| Mask::from_fn(lens.width, lens.height, |_, _| false))
     }
 }
 
@@ -216,6 +233,32 @@ pub(super) fn hide(stamps: &mut [Stamp], lens: &Lens) {
                 *inside &= !*taken;
                 *taken |= was;
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stamp_and_its_mask_are_the_same_pixels() {
+        let mut dice = crate::synth::Dice::new(3, 1);
+        for _ in 0..400 {
+            let lens = Lens::square(dice.int(1, 7), dice.int(1, 7));
+            let (x0, y0) = (dice.int(0, lens.width - 1), dice.int(0, lens.height - 1));
+            let (x1, y1) = (dice.int(x0, lens.width), dice.int(y0, lens.height));
+            let area = [x0, y0, x1, y1].map(|v| v as usize);
+            let mut stamp = Stamp::from_fn(area, |_, _| false);
+            let dense = dice.unit();
+            stamp.inside.iter_mut().for_each(|v| *v = dice.chance(dense));
+            let want = Mask::from_fn(lens.width, lens.height, |x, y| {
+                let inside = (x0..x1).contains(&x) && (y0..y1).contains(&y);
+                inside && stamp.inside[((y - y0) * (x1 - x0) + x - x0) as usize]
+            });
+            assert_eq!(stamp.mask(&lens), want, "{stamp:?}");
+            let bounds = want.bounds();
+            assert_eq!(stamp.tight(), bounds);
         }
     }
 }

@@ -165,27 +165,57 @@ impl Prop {
 
     /// Draws it.
     pub(super) fn draw(&self, out: &mut RgbPicture, lens: &Lens) {
+        self.patch(lens).draw(out);
+    }
+
+    /// Its pixels, ready to be laid on a picture many times.
+    pub(super) fn patch(&self, lens: &Lens) -> Patch {
+        let mut patch = Patch { x0: 0, y0: 0, width: 0, pixels: Vec::new() };
         if !(self.size > 0.0 && self.x.is_finite() && self.y.is_finite()) {
-            return;
+            return patch;
         }
         let outline = Outline::of(self.kind, self.seed);
-        let mut d = Dice::new(self.seed, 2).part("colours");
-        let paint = Paint::of(self.kind, &mut d);
+        let paint = Paint::of(self.kind, &mut Dice::new(self.seed, 2).part("colours"));
         let [x0, y0, x1, y1] = self.pixels(&outline, lens, 2.0);
         let per_pixel = lens.kx.min(lens.ky) * self.size;
-        let width = out.width() as usize;
+        (patch.x0, patch.y0, patch.width) = (x0, y0, x1.saturating_sub(x0));
         for y in y0..y1 {
             for x in x0..x1 {
                 let (u, v) = self.local(lens, x as f64 + 0.5, y as f64 + 0.5);
-                let cover = (0.5 - outline.distance(u, v) * per_pixel).clamp(0.0, 1.0) as f32;
+                let cover = (0.5 - outline.distance(u, v) * per_pixel).clamp(0.0, 1.0);
                 if cover <= 0.0 {
+                    patch.pixels.push([0; 4]);
                     continue;
                 }
-                let colour = paint.colour(&outline, u as f32, v as f32);
-                let at = 3 * (y * width + x);
-                for (o, c) in out.data_mut()[at..at + 3].iter_mut().zip(colour) {
-                    let new = (c * 255.0).clamp(0.0, 255.0);
-                    *o = (f32::from(*o) * (1.0 - cover) + new * cover + 0.5) as u8;
+                let [r, g, b] = paint
+                    .colour(&outline, u as f32, v as f32)
+                    .map(|c| (c * 255.0 + 0.5).clamp(0.0, 255.0) as u8);
+                patch.pixels.push([r, g, b, (cover * 255.0 + 0.5) as u8]);
+            }
+        }
+        patch
+    }
+}
+
+/// A drawn prop: straight RGBA of a box of the picture.
+#[derive(Clone)]
+pub(super) struct Patch {
+    x0: usize,
+    y0: usize,
+    width: usize,
+    pixels: Vec<[u8; 4]>,
+}
+
+impl Patch {
+    pub(super) fn draw(&self, out: &mut RgbPicture) {
+        let width = out.width() as usize;
+        for (row, line) in self.pixels.chunks_exact(self.width.max(1)).enumerate() {
+            let at = 3 * ((self.y0 + row) * width + self.x0);
+            let own = &mut out.data_mut()[at..at + 3 * self.width];
+            for (o, p) in own.chunks_exact_mut(3).zip(line) {
+                let a = u32::from(p[3]);
+                for (o, c) in o.iter_mut().zip(p) {
+                    *o = ((u32::from(*o) * (255 - a) + u32::from(*c) * a + 127) / 255) as u8;
                 }
             }
         }
@@ -196,12 +226,14 @@ impl Prop {
 struct Paint {
     kind: PropKind,
     base: [f32; 3],
+    /// Leaves of a bush: x, y, radius, brightness; later ones lie on top.
+    leaves: Vec<[f32; 4]>,
 }
 
 impl Paint {
     fn of(kind: PropKind, d: &mut Dice) -> Self {
         let choice: [[f32; 3]; 3] = match kind {
-            PropKind::Bush => [[0.36, 0.55, 0.3], [0.28, 0.5, 0.34], [0.45, 0.58, 0.28]],
+            PropKind::Bush => [[0.36, 0.57, 0.3], [0.28, 0.52, 0.34], [0.47, 0.6, 0.28]],
             PropKind::Rock => [[0.58, 0.57, 0.56], [0.5, 0.53, 0.57], [0.62, 0.57, 0.5]],
             PropKind::Crate => [[0.72, 0.55, 0.36], [0.64, 0.47, 0.3], [0.78, 0.62, 0.42]],
             PropKind::Fence => [[0.95, 0.93, 0.88], [0.66, 0.5, 0.36], [0.8, 0.72, 0.6]],
@@ -211,32 +243,40 @@ impl Paint {
         };
         let base = d.pick(&choice).copied().unwrap_or([0.5; 3]);
         let light = d.range(0.92, 1.06) as f32;
-        Self { kind, base: base.map(|v| v * light) }
+        let mut leaves = Vec::new();
+        if kind == PropKind::Bush {
+            for _ in 0..44 {
+                let (x, y) = (d.range(-0.55, 0.55), d.range(-0.32, 0.32));
+                // Lighter towards the top.
+                let tone = 1.0 - 0.3 * y + d.range(-0.09, 0.09);
+                leaves.push([x, y, d.range(0.035, 0.075), tone].map(|v| v as f32));
+            }
+        }
+        Self { kind, base: base.map(|v| v * light), leaves }
     }
 
     fn colour(&self, outline: &Outline, u: f32, v: f32) -> [f32; 3] {
         let by = match self.kind {
             PropKind::Bush | PropKind::Cloud | PropKind::Rock | PropKind::Drift => {
-                // Each disc lit from above, the nearest to its middle in front.
-                let lit = outline.discs.iter().fold((9.0f32, 0.0f32), |best, [x, y, r]| {
+                // Lit from above left; where discs meet, their light is mixed without a seam.
+                let (mut sum, mut weight) = (0.0f32, 1e-6f32);
+                for [x, y, r] in &outline.discs {
                     let (du, dv) = ((u - *x as f32) / *r as f32, (v - *y as f32) / *r as f32);
-                    let away = (du * du + dv * dv).sqrt();
-                    if away < best.0 { (away, dv - 0.35 * du) } else { best }
-                });
+                    let w = (1.15 - du * du - dv * dv).max(0.0).powi(2);
+                    sum += w * (dv - 0.35 * du);
+                    weight += w;
+                }
                 let depth = match self.kind {
-                    PropKind::Cloud | PropKind::Drift => 0.06,
+                    PropKind::Cloud | PropKind::Drift => 0.07,
                     PropKind::Rock => 0.16,
                     _ => 0.13,
                 };
-                let lit = 1.0 - depth * lit.1;
-                if self.kind == PropKind::Bush {
-                    // Leaves: a fixed fine pattern.
-                    let leaf = (u * 71.0 + (v * 53.0).sin() * 1.7).sin()
-                        * (v * 67.0 + (u * 47.0).sin() * 1.9).sin();
-                    lit + 0.07 * leaf.signum() * leaf.abs().sqrt()
-                } else {
-                    lit
-                }
+                let lit = 1.0 - depth * sum / weight;
+                self.leaves.iter().fold(lit, |lit, [x, y, r, tone]| {
+                    let away = ((u - x).powi(2) + (v - y).powi(2)).sqrt() / r;
+                    let over = ((1.0 - away) * 5.0).clamp(0.0, 1.0) * 0.75;
+                    lit + (tone - lit) * over
+                })
             }
             PropKind::Crate => {
                 let edge = 0.5 - u.abs() < 0.09 || 0.4 - v.abs() < 0.09;

@@ -179,6 +179,22 @@ impl Scene {
     pub fn background(&self) -> Background {
         self.background
     }
+
+    #[cfg(test)]
+    pub(super) fn lens(&self) -> Lens {
+        self.lens
+    }
+
+    /// The same without shadows, and without the thing at a place of [`Self::things`].
+    #[cfg(test)]
+    pub(super) fn without(&self, thing: Option<usize>) -> Self {
+        let mut out = self.clone();
+        if let Some(i) = thing {
+            out.things.remove(i);
+        }
+        out.things.iter_mut().for_each(|t| t.shadow = None);
+        out
+    }
 }
 
 fn background(d: &mut Dice) -> Background {

@@ -91,15 +91,19 @@ fn cloud(c: &mut Canvas, d: &mut Dice, at: Point, size: f32, colour: Rgb, alpha:
         })
         .collect();
     let base = at[1] + size * 0.05;
+    // Joined softly, or a faint seam would show where two puffs meet.
+    let joint = size * 0.3;
     let distance = |p: Point| {
         let puff = puffs.iter().fold(f32::MAX, |m, (q, r)| {
-            m.min(((p[0] - q[0]).powi(2) + (p[1] - q[1]).powi(2)).sqrt() - r)
+            let d = ((p[0] - q[0]).powi(2) + (p[1] - q[1]).powi(2)).sqrt() - r;
+            let h = (joint - (m - d).abs()).max(0.0);
+            m.min(d) - h * h / (4.0 * joint)
         });
         puff.max(p[1] - base)
     };
     let lo = [at[0] - size * 2.2, at[1] - size * 1.6];
     let hi = [at[0] + size * 2.2, base + 0.01];
-    c.shape(lo, hi, size * 0.09, distance, |p| {
+    c.shape(lo, hi, size * 0.06, distance, |p| {
         let up = smooth(base, base - size, p[1]);
         (times(colour, 0.9 + 0.1 * up), alpha * (0.75 + 0.25 * up))
     });
