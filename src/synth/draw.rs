@@ -21,6 +21,8 @@ pub(super) struct Ink<'a> {
     /// 0 to 1.
     pub alpha: f32,
     pub shadow: Option<Shadow>,
+    /// How far above the ground it has hopped, in pixels: a ground shadow stays below.
+    pub lift: f64,
 }
 
 /// Draws `sprite` at `pose`.
@@ -33,7 +35,7 @@ pub(super) fn sprite(
 ) {
     let Some(place) = Placement::new(sprite, pose, lens) else { return };
     match ink.shadow {
-        Some(s) if s.ground => ground_shadow(out, &place, s.strength * ink.alpha),
+        Some(s) if s.ground => ground_shadow(out, &place, s.strength * ink.alpha, ink.lift),
         Some(s) => wall_shadow(out, sprite, &place, lens, s.strength * ink.alpha),
         None => {}
     }
@@ -84,10 +86,10 @@ pub(super) fn sprite(
 }
 
 /// An ellipse of shade where the thing meets the ground.
-fn ground_shadow(out: &mut RgbPicture, place: &Placement, strength: f32) {
+fn ground_shadow(out: &mut RgbPicture, place: &Placement, strength: f32, lift: f64) {
     let [x0, y0, x1, y1] = place.reach;
-    let (rx, ry) = ((x1 - x0) * 0.52, ((y1 - y0) * 0.09).max(1.0));
-    let (cx, cy) = ((x0 + x1) / 2.0, y1 - ry * 0.35);
+    let (rx, ry) = ((x1 - x0) * 0.5, ((y1 - y0) * 0.085).max(1.0));
+    let (cx, cy) = ((x0 + x1) / 2.0, y1 + lift - ry * 0.35);
     let (width, height) = (out.width() as usize, out.height() as usize);
     let clip = |v: f64, most: usize| v.clamp(0.0, most as f64) as usize;
     let (px0, px1) = (clip((cx - rx).floor(), width), clip((cx + rx).ceil(), width));

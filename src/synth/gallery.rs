@@ -62,7 +62,12 @@ fn sheet_of_kinds() {
                 RgbPicture::new(96, 96, vec![if s.held_out() { 96 } else { 200 }; 96 * 96 * 3])
                     .unwrap();
             let lens = super::pose::Lens::square(96, 96);
-            let ink = super::draw::Ink { light: &Default::default(), alpha: 1.0, shadow: None };
+            let ink = super::draw::Ink {
+                light: &Default::default(),
+                alpha: 1.0,
+                shadow: None,
+                lift: 0.0,
+            };
             let pose = super::Pose { size: 0.9, ..Default::default() };
             super::draw::sprite(&mut p, s, &pose, &lens, ink);
             all.push(p);

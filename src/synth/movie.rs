@@ -476,7 +476,11 @@ impl Movie {
                     let a = &self.actors[index];
                     let alpha = alpha.clamp(0.0, 1.0) as f32;
                     if alpha > 0.0 {
-                        let ink = Ink { light: &a.light, alpha, shadow: a.shadow };
+                        let path = a.path(self.secs(i)).map_or(pose.y, |p| p[1]);
+                        let hop = if a.reaction == Reaction::Hop { path - pose.y } else { 0.0 };
+                        let shadow = self.shadow_of(a, path + 0.5 * pose.size);
+                        let lift = hop.max(0.0) * lens.ky;
+                        let ink = Ink { light: &a.light, alpha, shadow, lift };
                         draw::sprite(&mut out, sprite, &pose, &lens, ink);
                     }
                 }
@@ -484,6 +488,16 @@ impl Movie {
             }
         }
         out
+    }
+
+    /// The shadow of an actor whose foot is at `foot`: none on the ground from high in the air.
+    fn shadow_of(&self, a: &MovieActor, foot: f64) -> Option<Shadow> {
+        let shadow = a.shadow?;
+        let near = match self.background.place.ground() {
+            Some(line) if shadow.ground => ease((foot - line + 0.16) / 0.12) as f32,
+            _ => 1.0,
+        };
+        (near > 0.0).then_some(Shadow { strength: shadow.strength * near, ..shadow })
     }
 
     /// Visible pixels of each actor at a frame; `None` where it does not count as seen.

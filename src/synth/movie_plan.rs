@@ -124,10 +124,24 @@ impl MovieOptions {
 
     /// Largest size at which `n` things have a cell each.
     fn most_size(&self, n: u32) -> f64 {
-        let (columns, rows) = grid(n);
         let aspect = f64::from(self.size.0) / f64::from(self.size.1);
+        let (columns, rows) = cells(n, aspect);
         0.94 * (aspect / f64::from(columns)).min(1.0 / f64::from(rows))
     }
+}
+
+/// Columns and rows for `n` things: side by side where the picture is wide enough.
+fn cells(n: u32, aspect: f64) -> (u32, u32) {
+    match n {
+        2..=3 if aspect >= 1.3 => (n, 1),
+        4 if aspect >= 1.7 => (4, 1),
+        _ => grid(n),
+    }
+}
+
+/// Whether it is at home in the air.
+fn flies(kind: &str) -> bool {
+    matches!(kind, "bird" | "bee" | "owl" | "helicopter" | "thunder")
 }
 
 /// What suits a kind.
@@ -247,7 +261,7 @@ impl Movie {
             movie.about.insert("negative".to_owned(), name.to_owned());
         }
 
-        stage(&mut movie, o, &mut dice.part("path"));
+        stage(&mut movie, library, o, &mut dice.part("path"));
         react(&mut movie, library, sources, &mut dice.part("react"));
         dress(&mut movie, place, &mut dice.part("light"));
         let mut d = dice.part("hidden");
@@ -294,19 +308,26 @@ fn turns(o: &MovieOptions, n: usize, d: &mut Dice) -> Vec<Turn> {
         .collect()
 }
 
-/// Gives everyone a cell of the picture, and a path in it.
-fn stage(movie: &mut Movie, o: &MovieOptions, d: &mut Dice) {
+/// Gives everyone a cell of the picture, and a path in it. Where there is ground, what does not
+/// fly stands on it, as far as its cell allows.
+fn stage(movie: &mut Movie, library: &Library, o: &MovieOptions, d: &mut Dice) {
     let n = movie.actors.len() as u32;
-    let (columns, rows) = grid(n);
     let aspect = f64::from(o.size.0) / f64::from(o.size.1);
+    let (columns, rows) = cells(n, aspect);
     let mut cells: Vec<(u32, u32)> =
         (0..columns * rows).map(|i| (i % columns, i / columns)).collect();
     d.shuffle(&mut cells);
+    let ground = movie.background.place.ground();
     let (least, most) = (*o.scale.start(), *o.scale.end());
     // Room to turn and to hop within the cell.
     let most = most.min(o.most_size(n) * 0.78).max(least);
     let secs = o.secs;
-    for (a, (column, row)) in movie.actors.iter_mut().zip(cells) {
+    for a in &mut movie.actors {
+        let high = library.kinds.get(a.kind).is_some_and(|k| flies(&k.name));
+        // The first free cell in the row that suits; any other where that is full.
+        let wanted = if high { 0 } else { rows - 1 };
+        let at = cells.iter().position(|c| c.1 == wanted).unwrap_or(0);
+        let (column, row) = cells.remove(at);
         let size = d.range(least, most);
         a.flip = d.chance(0.5);
         a.depth = d.range(0.0, 1.0);
@@ -315,22 +336,33 @@ fn stage(movie: &mut Movie, o: &MovieOptions, d: &mut Dice) {
         let (w, h) = (size / aspect, size);
         let free = ((cw - 1.15 * w).max(0.0) * 0.5, (ch - 1.15 * h).max(0.0) * 0.5);
         let home = ((f64::from(column) + 0.5) * cw, (f64::from(row) + 0.5) * ch);
+        let stands = ground.filter(|_| !high).map(|line| {
+            let foot = d.range(line + 0.05, 0.97);
+            (foot - 0.5 * h).clamp(home.1 - free.1, home.1 + free.1)
+        });
         let spot = |d: &mut Dice| {
-            (home.0 + free.0 * d.range(-0.9, 0.9), home.1 + free.1 * d.range(-0.9, 0.9))
+            let x = home.0 + free.0 * d.range(-0.9, 0.9);
+            let y = match stands {
+                Some(y) => y + d.range(-0.012, 0.012),
+                None => home.1 + free.1 * d.range(-0.9, 0.9),
+            };
+            (x, y)
         };
         let sounds = a.parts.first().map(|p| &movie.sound.parts[*p]);
         let (from, to) = sounds.map_or((0.3 * secs, 0.7 * secs), |p| (p.start, p.start + p.secs));
-        // In from the side that is nearest.
-        let edges = [
-            (home.0, (-w, home.1)),
-            (1.0 - home.0, (1.0 + w, home.1)),
-            (home.1, (home.0, -h * 0.7)),
-            (1.0 - home.1, (home.0, 1.0 + h * 0.7)),
-        ];
-        let outer = |c: u32, n: u32| c == 0 || c + 1 == n;
-        let side = if outer(column, columns) { 0..2 } else { 2..4 };
-        let out =
-            edges[side].iter().min_by(|a, b| a.0.total_cmp(&b.0)).map_or((-w, home.1), |e| e.1);
+        // In from the side; from the middle of a row over the upper edge, or from below.
+        let level = stands.unwrap_or(home.1);
+        let out = if column == 0 && (columns > 1 || d.chance(0.5)) {
+            (-w, level)
+        } else if column + 1 == columns {
+            (1.0 + w, level)
+        } else if row == 0 && stands.is_none() {
+            (home.0, -h * 0.7)
+        } else if row + 1 == rows {
+            (home.0, 1.0 + h * 0.7)
+        } else {
+            (home.0, -h * 0.7)
+        };
         let enters = d.chance(o.entering) && from > 1.3;
         let leaves = d.chance(o.entering) && secs - to > 1.5;
         let mut keys = Vec::new();

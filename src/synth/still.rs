@@ -135,7 +135,7 @@ impl Scene {
             .unwrap_or_else(|| unreachable!("a scene has a size"));
         for thing in &self.things {
             if let Some(sprite) = thing.sprite(library) {
-                let ink = Ink { light: &thing.light, alpha: 1.0, shadow: thing.shadow };
+                let ink = Ink { light: &thing.light, alpha: 1.0, shadow: thing.shadow, lift: 0.0 };
                 draw::sprite(&mut out, sprite, &thing.pose, &self.lens, ink);
             }
         }
