@@ -401,7 +401,7 @@ fn edges_are_smooth_and_have_no_dark_fringe() {
         let mut on_black = RgbPicture::new(100, 100, vec![0; 30_000]).unwrap();
         super::draw::sprite(&mut on_black, &white, &pose, &lens, ink);
         let between = on_black.data().iter().filter(|v| (30..226).contains(*v)).count() / 3;
-        let around = (3.14 * size * 100.0) as usize;
+        let around = (std::f64::consts::PI * size * 100.0) as usize;
         assert!(between > around / 2 && between < around * 2, "{between} of {around}");
     }
 }

@@ -63,7 +63,10 @@ pub(super) fn rolling(d: &mut Dice, length: f32) -> impl Fn(f32) -> f32 + use<> 
         let k = (1 << i) as f32;
         (d.f(0.7, 1.4) * k / length, d.f(0.0, 6.3), d.f(0.5, 0.9) / k.powf(1.15))
     });
-    move |x| waves.iter().map(|(f, p, a)| (x * f * 6.28 + p).sin() * a).sum::<f32>() * 0.8
+    move |x| {
+        waves.iter().map(|(f, p, a)| (x * f * std::f32::consts::TAU + p).sin() * a).sum::<f32>()
+            * 0.8
+    }
 }
 
 pub(super) fn sky(c: &mut Canvas, d: &mut Dice, air: &Air, horizon: f32) {
