@@ -18,6 +18,7 @@ mod object;
 mod onnx;
 mod params;
 mod rten_towers;
+mod stem;
 mod towers;
 pub mod trial;
 

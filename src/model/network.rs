@@ -13,6 +13,7 @@ use super::config::BlockPlace;
 use super::fold::{FoldedBlock, FoldedConv, FoldedFnac, FoldedTrunk};
 use super::norm::normalise_channels;
 use super::params::ParamVisitor;
+use super::stem::stem;
 use super::{Checkpoint, CheckpointKind, FnacConfig, ModelError, RawTensor};
 
 /// Smallest length a vector is divided by, as in the reference.
@@ -126,7 +127,15 @@ impl ConvNorm {
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let y = self.conv.forward(x);
+        self.norm(self.conv.forward(x))
+    }
+
+    /// [`Self::forward`] for the first convolution of a trunk.
+    fn forward_stem(&self, x: Tensor<4>) -> Tensor<4> {
+        self.norm(stem(&self.conv, x))
+    }
+
+    fn norm(&self, y: Tensor<4>) -> Tensor<4> {
         match &self.norm {
             Some(norm) => normalise_channels(norm, y),
             None => y,
@@ -221,14 +230,14 @@ impl Trunk {
     /// `[B, C, h, w]` to the features of the last stage, `[B, 8 width, h / 32, w / 32]`
     /// (rounded up).
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let x = self.maxpool.forward(relu(self.stem.forward(x)));
+        let x = self.maxpool.forward(relu(self.stem.forward_stem(x)));
         self.blocks.iter().fold(x, |x, block| block.forward(x))
     }
 
     /// The outputs of the four stages.
     #[cfg(test)]
     fn stages(&self, x: Tensor<4>) -> Vec<Tensor<4>> {
-        let mut x = self.maxpool.forward(relu(self.stem.forward(x)));
+        let mut x = self.maxpool.forward(relu(self.stem.forward_stem(x)));
         let mut stages = Vec::with_capacity(4);
         // A stage begins with the block that has a shortcut of its own.
         for stage in self.blocks.chunk_by(|_, next| next.downsample.is_none()) {
