@@ -169,7 +169,8 @@ fn five_steps_of_a_tiny_network_equal_pytorchs() {
         let options = PartsOptions { pooling, ..PartsOptions::default() };
         let weights: PerTerm = numbers(&run["weights"]).try_into().unwrap();
         let batch = own_batch(&golden, run["extra"].as_u64().unwrap() as usize);
-        // Single precision is held to its first step alone: later ones amplify what it rounds.
+        // Single precision is held to its first step alone: one weight's gradient is so near 0
+        // (2e-7 of its tensor's) that rounding turns its sign, and Adam's first step is the sign.
         for (dtype, steps, tolerance) in [(DType::F32, 1, WHOLE), (DType::F64, 5, EXACT)] {
             let mut model = formula(2, 16, dtype);
             let (terms, grads) = backward(&mut model, &batch, options, weights);
@@ -326,7 +327,7 @@ fn one_step_from_pictures_and_sounds_is_the_official_one() {
         for (got, want) in terms.iter().zip(numbers(&row["terms_f64"])) {
             relative(mode, *got, want, tolerance.min(1e-4));
         }
-        let (mut worst, mut flipped): (f64, Vec<&str>) = (0.0, Vec::new());
+        let (mut worst, mut over): (f64, Vec<&str>) = (0.0, Vec::new());
         for (name, golden) in row["gradients"].as_object().unwrap() {
             let want = golden["l2"].as_f64().unwrap();
             let got = floats(grads.get(name).unwrap());
@@ -341,19 +342,11 @@ fn one_step_from_pictures_and_sounds_is_the_official_one() {
             }
             worst = worst.max(gap);
             if gap > tolerance {
-                flipped.push(name);
+                over.push(name);
             }
         }
-        println!("{mode} {dtype:?}: gradients {worst:.1e} apart at worst, over: {flipped:?}");
-        // The golden README: a single ReLU near 0 that falls on the other side in single
-        // precision moves a few early tensors, the later ones being right.
-        let early = |n: &&str| {
-            ["conv1", "bn1", "layer1", "layer2"]
-                .iter()
-                .any(|e| n.split('.').nth(1).is_some_and(|part| part == *e))
-        };
-        assert!(flipped.iter().all(early) && flipped.len() <= 8 && worst < 5e-3, "{flipped:?}");
-        assert!(dtype == DType::F32 || flipped.is_empty(), "{mode}: {flipped:?}");
+        println!("{mode} {dtype:?}: gradients {worst:.1e} apart at worst");
+        assert!(over.is_empty(), "{mode} {dtype:?}: {over:?}, {worst:.1e} at worst");
         if mode != "total" {
             continue;
         }
