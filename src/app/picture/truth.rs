@@ -6,7 +6,7 @@
 use egui::{Color32, FontId, Painter, Pos2, Rect, Sense, Shape, Stroke, Ui, pos2, vec2};
 
 use super::PictureView;
-use crate::overlay::{self, Layer, OverlayParams, PREDICTION_COLOUR, Ring, TRUTH_COLOUR};
+use crate::overlay::{self, Layer, OverlayParams, PREDICTION_COLOUR, Ring, Split, TRUTH_COLOUR};
 
 /// Width of the line around a sounding source, and around a silent one.
 const SOUNDING: f32 = 2.5;
@@ -18,6 +18,8 @@ const GAP: f32 = 5.0;
 const EDGE: f32 = 1.25;
 /// Label text.
 const LABEL_PT: f32 = 13.0;
+/// With more sources than these only sounding ones have their names written.
+const LABELS_MAX: usize = 12;
 /// Rings shorter than this on the screen say nothing.
 const RING_MIN: f32 = 4.0;
 
@@ -60,13 +62,15 @@ impl PictureView {
             let min = self.region.min + vec2(r.x, r.y) / scale;
             Rect::from_min_size(min, vec2(r.w, r.h) / scale)
         };
+        let with_map = |p: &overlay::Panel| prediction && p.layer != Layer::None && params.visible;
+        let wipe = matches!(params.split, Split::Wipe { .. });
         for (i, panel) in self.view.panels(params).iter().enumerate() {
             let clip = on_screen(panel.clip);
             let picture = on_screen(panel.picture);
             let painter = ui.painter_at(clip);
             let place = Place { picture, clip };
-            let with_map = prediction && panel.layer != Layer::None && params.visible;
-            if with_map {
+            let mapped = with_map(panel);
+            if mapped {
                 for line in &marks.overlap {
                     let points = line.map(|p| place.at(p));
                     // Dark and light: reads on any picture.
@@ -77,16 +81,24 @@ impl PictureView {
             for mark in &marks.sources {
                 place.solid(&painter, mark);
             }
-            if with_map {
+            if mapped {
                 place.dashed(&painter, &marks.prediction);
             }
-            let mut taken = Vec::new();
-            // Sounding ones choose their place first.
-            for mark in marks.sources.iter().rev() {
-                place.label(ui, &painter, mark, i, &mut taken);
+            if !wipe {
+                place.labels(ui, &painter, marks, mapped, i);
             }
-            if with_map {
-                place.prediction_label(ui, &painter, &marks.prediction, i, &mut taken);
+        }
+        if wipe {
+            // Both sides show the same picture: names once, across the divider.
+            let panels = self.view.panels(params);
+            let Some(panel) = panels.first() else { return };
+            let picture = on_screen(panel.picture);
+            let whole = Place { picture, clip: self.region };
+            whole.labels(ui, &ui.painter_at(self.region), marks, false, 0);
+            for (i, panel) in panels.iter().enumerate().filter(|(_, p)| with_map(p)) {
+                let place = Place { picture, clip: on_screen(panel.clip) };
+                let painter = ui.painter_at(place.clip);
+                place.prediction_label(ui, &painter, &marks.prediction, i, &mut Vec::new());
             }
         }
     }
@@ -140,6 +152,18 @@ impl Place {
         }
     }
 
+    fn labels(&self, ui: &Ui, painter: &Painter, marks: &TruthMarks, with_map: bool, panel: usize) {
+        let mut taken = Vec::new();
+        let crowded = marks.sources.len() > LABELS_MAX;
+        // Sounding ones choose their place first.
+        for mark in marks.sources.iter().rev().filter(|m| m.sounding || !crowded) {
+            self.label(ui, painter, mark, panel, &mut taken);
+        }
+        if with_map {
+            self.prediction_label(ui, painter, &marks.prediction, panel, &mut taken);
+        }
+    }
+
     fn label(
         &self,
         ui: &Ui,
@@ -183,8 +207,8 @@ impl Place {
         };
         let colors = (prediction_color(), Color32::BLACK);
         let rect = self.tag(painter, place, Corner::Below, "P", colors, taken);
-        if let (Some(rect), 0) = (rect, panel) {
-            let id = ui.scope_id().with("prediction mark");
+        if let Some(rect) = rect {
+            let id = ui.scope_id().with(("prediction mark", panel));
             let response = ui.interact(rect, id, Sense::hover());
             response
                 .widget_info(|| egui::WidgetInfo::labeled(egui::Role::Label, true, "Prediction"));
