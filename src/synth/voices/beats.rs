@@ -110,7 +110,7 @@ fn kit(stage: &mut Stage<'_>) {
                 b'h' => stage.add(at, &hat, 0.4 * gain),
                 _ => {}
             }
-            if hats && k % 2 == 0 {
+            if hats && k.is_multiple_of(2) {
                 stage.add(at, &hat, 0.25 * gain);
             }
         }

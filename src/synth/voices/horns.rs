@@ -50,7 +50,7 @@ pub fn siren(stage: &mut Stage<'_>) {
                 glide += (aim - glide) * (1.0 - (-1.0 / (0.008 * rate)).exp());
                 glide
             }
-            _ if (t / change) as u64 % 2 == 0 => sweep(wail * 0.6),
+            _ if ((t / change) as u64).is_multiple_of(2) => sweep(wail * 0.6),
             _ => sweep(yelp),
         };
         let hz = hz * (1.0 + drift * t / secs);

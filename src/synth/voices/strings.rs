@@ -48,7 +48,7 @@ fn strumming(stage: &mut Stage<'_>) {
     let eighth = 30.0 / stage.range(85.0, 140.0);
     let pattern: &[u8] =
         stage.pick(&[&b"D.DUDUDU"[..], b"D.DU.UDU", b"D.D.DUDU", b"DUDUDUDU"], &b"D.DU"[..]);
-    let (bright, pick) = (stage.range(3500.0, 6000.0), stage.range(2200.0, 4500.0));
+    let (bright, pick) = (stage.range(4500.0, 7000.0), stage.range(3000.0, 5500.0));
     let spread = stage.range(0.006, 0.016);
     let mut t = stage.begin(0.02);
     let mut k = 0usize;
@@ -61,12 +61,12 @@ fn strumming(stage: &mut Stage<'_>) {
             stage.beat(t);
             let down = stroke == b'D';
             let hold = eighth * if pattern[(k + 1) % 8] == b'.' { 2.0 } else { 1.0 } + 0.1;
-            for i in 0..6 {
+            for (i, &number) in strings.iter().enumerate() {
                 if !down && i < 2 {
                     continue;
                 }
                 let at = t + spread * if down { i as f64 } else { 5.0 - i as f64 };
-                let string = pluck(stage, strings[i], bright, pick);
+                let string = pluck(stage, number, bright, pick);
                 let sound = string.sound(stage, hold, 0.05);
                 let gain = stage.range(0.7, 1.0) * if down { 1.0 } else { 0.7 };
                 stage.add(at, &sound, gain);
@@ -84,7 +84,7 @@ fn picking(stage: &mut Stage<'_>) {
     let eighth = 30.0 / stage.range(80.0, 140.0);
     let order: &[usize] = stage
         .pick(&[&[0, 3, 4, 5, 4, 3][..], &[0, 2, 3, 4, 5, 4, 3, 2], &[0, 4, 3, 5]], &[0, 3][..]);
-    let (bright, finger) = (stage.range(3500.0, 6000.0), stage.range(1500.0, 3500.0));
+    let (bright, finger) = (stage.range(4500.0, 7000.0), stage.range(2500.0, 5000.0));
     let mut t = stage.begin(0.02);
     let mut k = 0usize;
     while t < stage.secs {
@@ -187,6 +187,8 @@ pub fn piano(stage: &mut Stage<'_>) {
     while t < stage.secs {
         let (step, minor) = turn[bar % 4];
         let root = bass + if step > 6.0 { step - 12.0 } else { step };
+        // The left hand's octave below the chord.
+        tones.push(Tone { at: t, secs: 2.0 * beat, number: root - 12.0, loud: 0.6 });
         for (i, above) in [0.0, if minor { 3.0 } else { 4.0 }, 7.0].into_iter().enumerate() {
             let at = if broken { t + i as f64 * 0.5 * beat } else { t };
             tones.push(Tone { at, secs: 2.0 * beat, number: root + above, loud: 0.55 });
@@ -211,7 +213,7 @@ fn piano_note(stage: &mut Stage<'_>, tone: Tone, hard: f64) -> Vec<f64> {
     let stretch = 0.0004 * ((tone.number - 48.0) / 18.0).exp2();
     let fall = 7.0 * (-(tone.number - 48.0) / 22.0).exp2();
     let cents = 1.0 + stage.range(0.0002, 0.0006);
-    let top = (4200.0 * hard).min(0.45 * rate);
+    let top = (3300.0 * hard).min(0.45 * rate);
     let mut modes = Vec::new();
     for k in 1..=24 {
         let n = f64::from(k);
@@ -252,8 +254,8 @@ pub fn violin(stage: &mut Stage<'_>) {
     let beat = 60.0 / stage.range(80.0, 140.0);
     let slow = stage.chance(0.6);
     let lengths: &[f64] = if slow { &[1.0, 1.0, 2.0, 1.5] } else { &[0.5, 0.5, 1.0, 0.25] };
-    let low = stage.pick(&[55.0, 62.0, 67.0], 62.0);
-    let tones = melody(stage, low, low + 21.0, beat, lengths);
+    let low = stage.pick(&[55.0, 60.0, 65.0], 60.0);
+    let tones = melody(stage, low, low + 18.0, beat, lengths);
     let (speed, depth) = (stage.range(4.8, 6.6), stage.range(0.009, 0.018));
     let size = stage.range(0.94, 1.06);
     // Air, wood and bridge of the body: frequency, width, gain.
