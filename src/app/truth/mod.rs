@@ -281,13 +281,6 @@ impl App {
         }
     }
 
-    /// Takes the truth of a clip that the program made itself: to be called after the clip was
-    /// opened. A file that is still being read does not replace it.
-    #[expect(dead_code, reason = "the built-in clip gives its truth so")]
-    pub(super) fn give_truth(&mut self, track: TruthTrack, name: &str) {
-        self.state.truth.give(track, name, &[]);
-    }
-
     /// Reads a truth file for the clip that plays.
     pub(super) fn load_truth(&mut self, path: PathBuf) {
         if self.state.clip.source.is_none() {
