@@ -485,6 +485,83 @@ proptest! {
     }
 }
 
+fn any_movie_options() -> impl Strategy<Value = MovieOptions> {
+    let count = |most: u32| (0..=most, 0..=most).prop_map(|(a, b)| a.min(b)..=a.max(b));
+    let share = || 0.0..1.0;
+    (
+        (8u32..90, 8u32..60),
+        (1u32..14, 0.9f64..4.0),
+        (count(3), count(2)),
+        (0.04f64..0.5, 0.04f64..0.95),
+        (share(), share(), share(), share(), share()),
+        proptest::sample::select(vec![Split::Train, Split::HeldOut, Split::Any]),
+    )
+        .prop_map(|((w, h), (rate, secs), (sources, distractors), (a, b), shares, split)| {
+            let (together, off_screen, negatives, hidden, entering) = shares;
+            // None at all is refused: try that now and then only.
+            let sources = if negatives < 0.9 {
+                (*sources.start()).max(1)..=(*sources.end()).max(1)
+            } else {
+                sources
+            };
+            MovieOptions {
+                size: (2 * w, 2 * h),
+                fps: (rate, 1),
+                secs,
+                sources,
+                distractors,
+                scale: a.min(b)..=a.max(b),
+                together,
+                off_screen,
+                negatives,
+                hidden,
+                entering,
+                split,
+            }
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 120, ..Default::default() })]
+
+    #[test]
+    fn every_option_of_a_movie_is_respected_or_refused(
+        o in any_movie_options(),
+        seed in any::<u64>(),
+        few in 0usize..4,
+    ) {
+        let library = if few == 0 { library().clone() } else { discs(few) };
+        let checked = o.check(&library);
+        let planned = Movie::plan(&library, &o, seed, 3);
+        prop_assert_eq!(checked.is_ok(), planned.is_ok());
+        if let Ok(movie) = planned {
+            let frame = movie.frame(&library, movie.frames / 2);
+            prop_assert_eq!((frame.width(), frame.height()), o.size);
+            prop_assert_eq!(movie.sound.secs, movie.secs(movie.frames));
+            let n = movie.actors.len() as u32;
+            prop_assert!(n >= o.sources.start() + o.distractors.start());
+            prop_assert!(n <= o.sources.end() + o.distractors.end());
+            for key in movie.actors.iter().flat_map(|a| &a.keys) {
+                let sizes = o.scale.start() - 1e-9..=o.scale.end() + 1e-9;
+                prop_assert!(sizes.contains(&key.size), "{}", key.size);
+            }
+            for a in &movie.actors {
+                prop_assert!(a.keys.windows(2).all(|k| k[0].time <= k[1].time), "{:?}", a.keys);
+            }
+            for p in &movie.sound.parts {
+                prop_assert!(p.start >= 0.0 && p.secs > 0.0, "{p:?}");
+                prop_assert!(p.start + p.secs <= o.secs + 1e-9, "{p:?}");
+            }
+            let truth = movie.truth(&library, true);
+            prop_assert!(truth.defects().is_empty(), "{:?}", truth.defects());
+            if truth.about.contains_key("negative") {
+                let here = &truth.sources[..movie.actors.len()];
+                prop_assert!(here.iter().all(|s| s.sounding.is_empty()));
+            }
+        }
+    }
+}
+
 #[test]
 fn options_survive_being_written_down() {
     let text = serde_json::to_string(&rich()).unwrap();
