@@ -114,12 +114,23 @@ pub fn write_lists(
     };
     write("sounding.csv", &with_end(names(&sounding)))?;
     let list_of = |i: &ItemFacts| shares.map_or("", |s| s.list_of(seed, i.index));
+    let lists = LISTS.map(|list| (list, format!("{list}.txt")));
     if shares.is_some() {
-        for list in LISTS {
-            let on = |i: &ItemFacts| sounding(i) && list_of(i) == list;
-            write(&format!("{list}.txt"), &names(&on))?;
+        for (list, file) in &lists {
+            write(file, &names(&|i| sounding(i) && list_of(i) == *list))?;
         }
         write("test.csv", &with_end(names(&|i| sounding(i) && list_of(i) == "test")))?;
+    } else {
+        // Lists of an earlier run would lack what this one added.
+        for file in lists.iter().map(|l| l.1.as_str()).chain(["test.csv"]) {
+            let path = dir.join(file);
+            match std::fs::remove_file(&path) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(DataError::write(&path, &e));
+                }
+                _ => {}
+            }
+        }
     }
 
     let entries: Vec<BoxEntry<'_>> = items

@@ -193,6 +193,10 @@ fn pairs_read_back_as_they_were_planned() {
     assert!(lists.iter().all(|l| !l.is_empty()));
     let test = std::fs::read_to_string(meta("test.csv")).unwrap();
     assert_eq!(test.lines().collect::<Vec<_>>(), lists[2]);
+    write_lists(dir.path(), 7, &mut facts, None).unwrap();
+    let gone = ["train.txt", "val.txt", "test.txt", "test.csv"].map(|f| meta(f).exists());
+    assert_eq!(gone, [false; 4], "no list of an earlier run stays");
+    write_lists(dir.path(), 7, &mut facts, Some(shares)).unwrap();
     let negatives = std::fs::read_to_string(meta("negatives.csv")).unwrap();
     assert_eq!(negatives.lines().count() as u64 - 1, n - seen as u64);
     assert!(negatives.starts_with("video,audio,label\ntoy7_0000000,toy7_0000000,non-sounding\n"));

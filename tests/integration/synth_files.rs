@@ -416,8 +416,8 @@ fn a_users_own_kinds_make_a_world_and_bad_files_are_named() {
     kind(&mine, "red", [250, 10, 10], 300.0);
     kind(&mine, "grün", [10, 250, 10], 900.0);
     let out = dir.path().join("out");
-    let args = format!("--seed 1 --count 6 --distractors 0-1");
-    let run = |out: &Path| command(out, &args).arg("--cutouts").arg(&mine).output().unwrap();
+    let args = "--seed 1 --count 6 --distractors 0-1";
+    let run = |out: &Path| command(out, args).arg("--cutouts").arg(&mine).output().unwrap();
     done(&run(&out));
     let classes: BTreeSet<String> = lines(&out.join("metadata/items.csv"))[1..]
         .iter()
