@@ -18,7 +18,7 @@ check: test
 
 # Tables that the documentation takes from the code.
 docs:
-	FNAC_WRITE_DOCS=1 cargo test --test ui docs
+	FNAC_BLESS=1 cargo test --lib keys_md
 
 bench:
 	@.ci/setup.sh test

@@ -1,8 +1,8 @@
 //! What does a frame cost to show? Planes to RGB (twin beside swscale, and the shader), picture
-//! and map (shader and twin), and the first clip's drawing.
+//! and map (shader and twin), and the built-in clip's drawing.
 //!
 //! `cargo bench --profile dev --bench overlay` prints a table; `-- --pictures DIR` also writes
-//! frames of the first clip, to look at.
+//! frames of the built-in clip, to look at.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::hint::black_box;
@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use fnac::overlay::gpu::{Conversion, Headless, OverlayRenderer};
 use fnac::overlay::{AlphaMode, Field, OverlayParams, RgbaPicture, ScaleMode, View, cpu, yuv};
-use fnac::synth::DemoClip;
+use fnac::synth::{Library, builtin_story};
 use fnac::units::{ColorSpec, Orientation, PlanarPicture, Plane, PlaneLayout, Transfer};
 
 /// Median and smallest milliseconds of `runs` runs.
@@ -137,26 +137,25 @@ fn main() {
         Ok(gpu) => on_gpu(&gpu),
         Err(e) => println!("skipped the shaders: {e}"),
     }
-    let mut clip = None;
-    row("first clip: background", time(1, || clip = Some(DemoClip::new(960))));
-    let clip = clip.unwrap();
-    for i in [20, 140, 260] {
+    let library = Library::drawn().unwrap();
+    let story = builtin_story(&library).unwrap();
+    for i in [20, 360, 1100] {
         row(
-            &format!("first clip: frame {i}"),
+            &format!("built-in clip: frame {i}"),
             time(5, || {
-                black_box(clip.frame(i));
+                black_box(story.frame(&library, i));
             }),
         );
     }
     if let Some(at) = args.iter().position(|a| a == "--pictures") {
         let dir = std::path::PathBuf::from(&args[at + 1]);
-        for i in [0, 12, 24, 36, 129, 137, 147, 252, 270, 300, 330] {
-            let rgb = clip.frame(i);
+        for i in [0, 60, 240, 360, 480, 690, 840, 940, 1060, 1160] {
+            let rgb = story.frame(&library, i);
             let data = rgb.data().chunks_exact(3).flat_map(|c| [c[0], c[1], c[2], 255]).collect();
             let picture = RgbaPicture { width: rgb.width(), height: rgb.height(), data };
             save(&dir.join(format!("clip-{i:03}.png")), &picture);
-            if i == 137 {
-                let view = View::fit([960.0, 540.0], 16.0 / 9.0);
+            if i == 360 {
+                let view = View::fit([1280.0, 720.0], 16.0 / 9.0);
                 let lined = OverlayParams {
                     threshold: Some(0.3),
                     half_map_mask: true,
@@ -168,7 +167,7 @@ fn main() {
                 };
                 let mut drawn = cpu::render(&rgb, &lined, &view);
                 let legend = fnac::overlay::Legend::new(&lined);
-                fnac::export::burn_legend(&mut drawn, legend.as_ref(), &["clip.mp4 #137".into()]);
+                fnac::export::burn_legend(&mut drawn, legend.as_ref(), &["clip.mp4 #360".into()]);
                 save(&dir.join("overlay.png"), &drawn);
             }
         }

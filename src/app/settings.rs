@@ -199,6 +199,8 @@ pub struct OverlaySettings {
     pub half_map_mask: bool,
     /// `t`: outlines of what is true, where there is truth.
     pub truth: bool,
+    /// Outlines of silent things too, thin.
+    pub truth_silent: bool,
     /// Boxes or visible pixels, for the outlines and the scores alike.
     pub truth_shape: TruthShape,
     /// The prediction's outline beside the truth's.
@@ -228,6 +230,7 @@ impl Default for OverlaySettings {
             contours: false,
             half_map_mask: false,
             truth: true,
+            truth_silent: false,
             truth_shape: TruthShape::Boxes,
             prediction_outline: true,
             blend_alpha: 0.4,
@@ -560,14 +563,8 @@ impl SettingsStore {
 
 /// Writes a whole file or nothing: a temporary file in the same folder, then a rename.
 pub(crate) fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    use std::io::Write as _;
-    let dir = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(dir)?;
-    let mut file = tempfile::NamedTempFile::new_in(dir)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|e| e.error)?;
-    Ok(())
+    std::fs::create_dir_all(crate::files::folder_of(path))?;
+    crate::files::write_whole(path, bytes)
 }
 
 /// The configuration folder: `$FNAC_CONFIG_DIR`, else the system's.

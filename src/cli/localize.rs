@@ -19,7 +19,7 @@ use self::options::Options;
 pub use self::options::args;
 use self::overlay::Drawing;
 use self::sound::{Heard, Listener};
-use self::spool::{Kind, Spool, keep};
+use self::spool::{Kind, Spool};
 use super::{CliResult, Failure, Outcome, Progress, stop_requested};
 use crate::infer::{FrameEmbedding, Localizer, MapSummary, cache_dir, display_threshold};
 use crate::media::{CancelToken, FrameReader, FrameReaderOptions, MediaSource};
@@ -283,7 +283,7 @@ impl<'a> Job<'a> {
     }
 
     fn new_csv(&self, near: &Path) -> anyhow::Result<csv::Writer<tempfile::NamedTempFile>> {
-        let file = tempfile::Builder::new().prefix(".fnac").tempfile_in(near);
+        let file = crate::files::temporary_in(near);
         let mut csv = csv::Writer::from_writer(file.with_context(|| unwritable(near))?);
         csv.write_record([
             "frame",
@@ -362,7 +362,7 @@ impl<'a> Job<'a> {
         let table = self.output(".csv");
         let mut file = csv.into_inner().map_err(|e| anyhow::anyhow!("{}", e.error()))?;
         file.flush()?;
-        keep(file, &table).with_context(|| unwritable(&table))?;
+        crate::files::put_in_place(file, &table).with_context(|| unwritable(&table))?;
         spool.finish(&tensors, &metadata).with_context(|| unwritable(&tensors))
     }
 }

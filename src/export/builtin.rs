@@ -1,6 +1,5 @@
 //! The clip that the window opens on, as a file: carried in the program, unpacked once.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -45,12 +44,7 @@ fn unpack(path: &Path, bytes: &[u8]) -> Result<(), ExportError> {
     if std::fs::metadata(path).is_ok_and(|m| m.is_file() && m.len() == bytes.len() as u64) {
         return Ok(());
     }
-    let fail = |e: std::io::Error| cannot_write(path, &e);
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(fail)?;
-    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(fail)?;
-    file.persist(path).map_err(|e| fail(e.error))?;
-    Ok(())
+    crate::files::write_whole(path, bytes).map_err(|e| cannot_write(path, &e))
 }
 
 /// Draws and encodes the built-in clip anew: `first-clip.mp4` and `first-clip.truth.json` in

@@ -58,15 +58,8 @@ pub fn write_png(
     let shown = path.display().to_string();
     let bytes = png_bytes(picture, text)
         .map_err(|cause| ExportError::Encode { path: shown.clone(), cause })?;
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let write = || -> std::io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        std::io::Write::write_all(&mut file, &bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|e| e.error)?;
-        Ok(())
-    };
-    write().map_err(|e| ExportError::Write { path: shown, cause: e.to_string() })
+    crate::files::write_whole(path, &bytes)
+        .map_err(|e| ExportError::Write { path: shown, cause: e.to_string() })
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -136,10 +136,7 @@ impl MapCache {
     pub fn save(&self, key: &CacheKey, maps: &Maps) -> std::io::Result<()> {
         std::fs::create_dir_all(&self.dir)?;
         let bytes = encode(key, maps).map_err(std::io::Error::other)?;
-        let mut file = tempfile::Builder::new().prefix(".maps").tempfile_in(&self.dir)?;
-        file.write_all(&bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(self.path(key)).map_err(|e| e.error)?;
+        crate::files::write_whole(&self.path(key), &bytes)?;
         self.shrink()
     }
 

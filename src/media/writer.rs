@@ -167,7 +167,7 @@ impl ClipWriter {
         }
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
         let folder = folder.unwrap_or_else(|| Path::new("."));
-        let temporary = temporary_file(folder)
+        let temporary = crate::files::temporary_in(folder)
             .map_err(|e| fail(io_cause(&e), "Choose a folder that exists and can be written."))?;
         let ffmpeg = |e: ff::Error| fail(e.to_string().to_lowercase(), "Try another format.");
         let file = temporary.reopen().map_err(|e| fail(io_cause(&e), "Check the disk."))?;
@@ -290,9 +290,7 @@ impl ClipWriter {
             cause: io_cause(e),
             remedy: "Free some space or choose another folder.".into(),
         };
-        temporary.as_file().sync_all().map_err(|e| fail(&e))?;
-        temporary.persist(&path).map_err(|e| fail(&e.error))?;
-        Ok(())
+        crate::files::put_in_place(temporary, &path).map_err(|e| fail(&e))
     }
 
     fn drain_video(&mut self) -> Result<(), MediaError> {
@@ -347,18 +345,6 @@ impl ClipWriter {
         let remedy = if full { "Free some space." } else { "Try another format or folder." };
         MediaError::Write { file: shown(&self.path), cause, remedy: remedy.into() }
     }
-}
-
-/// A hidden file in the target's folder, with the rights that a plain new file has.
-fn temporary_file(folder: &Path) -> std::io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".fnac-").suffix(".part");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder)
 }
 
 /// Pictures that untagged files show in BT.709; ours are coded and tagged by the same rule.

@@ -169,13 +169,9 @@ impl TrialStore {
         let Some(path) = &self.path else { return };
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         let write = || -> std::io::Result<()> {
-            let dir = path.parent().unwrap_or(Path::new("."));
-            std::fs::create_dir_all(dir)?;
-            let mut file = tempfile::NamedTempFile::new_in(dir)?;
-            serde_json::to_writer_pretty(&mut file, &*known)?;
-            file.as_file().sync_all()?;
-            file.persist(path).map_err(|e| e.error)?;
-            Ok(())
+            std::fs::create_dir_all(crate::files::folder_of(path))?;
+            let bytes = serde_json::to_vec_pretty(&*known)?;
+            crate::files::write_whole(path, &bytes)
         };
         if let Err(e) = write() {
             tracing::warn!("cannot keep the device trials in {}: {e}", path.display());

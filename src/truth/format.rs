@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -165,7 +165,7 @@ impl TruthTrack {
             let what = format!("{} MB where {} are read", text.len() >> 20, BYTES_MAX >> 20);
             return Err(of(TruthTrouble::TooLarge(what)));
         }
-        save(path, text.as_bytes()).map_err(|e| of(TruthTrouble::Write(e)))
+        crate::files::write_whole(path, text.as_bytes()).map_err(|e| of(TruthTrouble::Write(e)))
     }
 }
 
@@ -184,18 +184,6 @@ fn bytes_of(path: &Path) -> Result<Vec<u8>, TruthError> {
         return Err(of(TruthTrouble::TooLarge(what)));
     }
     Ok(bytes)
-}
-
-fn save(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = match path.parent() {
-        Some(p) if !p.as_os_str().is_empty() => p,
-        _ => Path::new("."),
-    };
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|e| e.error)?;
-    Ok(())
 }
 
 fn parse(json: &[u8]) -> Result<RawTrack, TruthTrouble> {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// Rooms by floor, from the ground up.
 const FLOORS: &[&[&str]] = &[
-    &["units"],
+    &["files", "units"],
     &["features", "overlay", "truth"],
     &["synth", "media", "audio", "model"],
     &["data", "export", "infer"],

@@ -96,6 +96,7 @@ pub(super) fn draw(ui: &mut egui::Ui, s: &mut Stand) {
         pins: &s.pins,
         trace: None,
         truth: s.truth.as_ref(),
+        truth_silent: true,
         prediction: true,
         hud: s.hud.as_ref(),
         legend: s.legend.as_ref(),

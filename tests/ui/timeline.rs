@@ -125,7 +125,7 @@ fn truth_rows(n: usize) -> Arc<Vec<TruthRow>> {
 
 #[test]
 fn truth_has_a_row_per_source_and_collapses_when_there_are_many() {
-    for (n, want) in [(3, 3), (40, 9)] {
+    for (n, want) in [(3, 3), (40, 12)] {
         let mut s = stand(10.0);
         s.truth = Some(truth_rows(n));
         let h = harness(s);

@@ -111,7 +111,11 @@ fn a_clip_with_a_truth_file_says_who_sounds_in_picture_panel_and_lane() {
     h.state_mut().ask(Request::Run("panel", Some("Truth".into())));
     until(&mut h, "the truth is read", |h| h.state().view().truth.here().is_some());
     paused_at(&mut h, 4);
-    assert!(has_label(&h, "Truth: dog, sounding") && has_label(&h, "Truth: cat, silent"));
+    assert!(has_label(&h, "Truth: dog, sounding") && !has_label(&h, "Truth: cat, silent"));
+    h.state_mut().ask(Request::Run("truth-silent", None));
+    until(&mut h, "silent things have outlines", |h| h.state().view().overlay.truth_silent);
+    frames(&mut h);
+    assert!(has_label(&h, "Truth: cat, silent"));
     assert!(has_label(&h, "Truth row dog: 1 spans, sounding"));
     assert!(has_label(&h, "Truth row bell: 1 spans"));
     assert!(has_label(&h, "walk.truth.json: 3 sources, 160x96"));

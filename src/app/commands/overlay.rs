@@ -217,10 +217,20 @@ pub(super) const COMMANDS: &[Command] = &[
     overlay(
         "truth",
         "Show truth",
-        "Outlines of the things in the picture, solid where one sounds, by the clip's truth file",
+        "Outlines of what sounds in the picture, by the clip's truth file",
         &["t"],
         |app, _, _| {
             change(app, "truth on or off", |o| o.truth ^= true);
+        },
+    )
+    .when(with_truth),
+    overlay(
+        "truth-silent",
+        "Silent things too",
+        "Thin outlines of the things in the picture that do not sound now",
+        &[],
+        |app, _, _| {
+            change(app, "silent things", |o| o.truth_silent ^= true);
         },
     )
     .when(with_truth),

@@ -73,6 +73,8 @@ fn choices_ui(ui: &mut egui::Ui, view: &View<'_>, here: &TruthHere, out: &mut Co
     let why = |id| find(id).map(|c| view.bindings.tooltip(c)).unwrap_or_default();
     ui.horizontal_wrapped(|ui| {
         ui.checkbox(&mut o.truth, "Show").on_hover_text(why("truth"));
+        ui.add_enabled(o.truth, egui::Checkbox::new(&mut o.truth_silent, "Silent"))
+            .on_hover_text(why("truth-silent"));
         ui.add_enabled(o.truth, egui::Checkbox::new(&mut o.prediction_outline, "Prediction"))
             .on_hover_text(why("prediction-outline"));
         if here.has_masks {

@@ -69,6 +69,7 @@ impl PictureView {
             pins: &view.probe.pins,
             trace: trace.as_ref(),
             truth: view.truth_marks(),
+            truth_silent: view.overlay.truth_silent,
             prediction: view.overlay.prediction_outline,
             hud: hud_data.as_ref(),
             legend: legend.as_ref(),

@@ -77,6 +77,8 @@ pub struct PictureData<'a> {
     pub trace: Option<&'a Trace>,
     /// Outlines of what is true, when they are on.
     pub truth: Option<&'a TruthMarks>,
+    /// Outlines of silent things too.
+    pub truth_silent: bool,
     /// The prediction's outline beside them.
     pub prediction: bool,
     /// Info block, when it is on.
@@ -241,7 +243,8 @@ impl PictureView {
                 self.pointer(ui, &response, data, wish);
                 self.brush.paint(ui, self.region, frame, data.params, self.view);
                 if let Some(marks) = data.truth {
-                    self.truth_ui(ui, data.params, marks, data.prediction);
+                    let choice = (data.truth_silent, data.prediction);
+                    self.truth_ui(ui, data.params, marks, choice);
                 }
                 self.draw_divider(ui, data.params);
             }

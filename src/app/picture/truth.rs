@@ -48,14 +48,14 @@ pub struct TruthMarks {
 }
 
 impl PictureView {
-    /// Draws the marks into every panel of the picture; the prediction only where it is wanted
-    /// and a map is drawn.
+    /// Draws the marks into every panel of the picture: silent things only where they are wanted,
+    /// the prediction only where it is wanted and a map is drawn.
     pub(super) fn truth_ui(
         &self,
         ui: &Ui,
         params: &OverlayParams,
         marks: &TruthMarks,
-        prediction: bool,
+        (silent, prediction): (bool, bool),
     ) {
         let scale = self.view.pixels_per_point;
         let on_screen = |r: overlay::Rect| {
@@ -78,14 +78,14 @@ impl PictureView {
                     painter.line_segment(points, Stroke::new(1.0, Color32::from_white_alpha(150)));
                 }
             }
-            for mark in &marks.sources {
+            for mark in marks.sources.iter().filter(|m| m.sounding || silent) {
                 place.solid(&painter, mark);
             }
             if mapped {
                 place.dashed(&painter, &marks.prediction);
             }
             if !wipe {
-                place.labels(ui, &painter, marks, mapped, i);
+                place.labels(ui, &painter, marks, (silent, mapped), i);
             }
         }
         if wipe {
@@ -94,7 +94,7 @@ impl PictureView {
             let Some(panel) = panels.first() else { return };
             let picture = on_screen(panel.picture);
             let whole = Place { picture, clip: self.region };
-            whole.labels(ui, &ui.painter_at(self.region), marks, false, 0);
+            whole.labels(ui, &ui.painter_at(self.region), marks, (silent, false), 0);
             for (i, panel) in panels.iter().enumerate().filter(|(_, p)| with_map(p)) {
                 let place = Place { picture, clip: on_screen(panel.clip) };
                 let painter = ui.painter_at(place.clip);
@@ -152,11 +152,18 @@ impl Place {
         }
     }
 
-    fn labels(&self, ui: &Ui, painter: &Painter, marks: &TruthMarks, with_map: bool, panel: usize) {
+    fn labels(
+        &self,
+        ui: &Ui,
+        painter: &Painter,
+        marks: &TruthMarks,
+        (silent, with_map): (bool, bool),
+        panel: usize,
+    ) {
         let mut taken = Vec::new();
         let crowded = marks.sources.len() > LABELS_MAX;
         // Sounding ones choose their place first.
-        for mark in marks.sources.iter().rev().filter(|m| m.sounding || !crowded) {
+        for mark in marks.sources.iter().rev().filter(|m| m.sounding || silent && !crowded) {
             self.label(ui, painter, mark, panel, &mut taken);
         }
         if with_map {

@@ -13,8 +13,8 @@ use crate::units::MediaTime;
 const ROW: f32 = 13.0;
 const ROW_MIN: f32 = 9.0;
 /// The lane grows with its rows up to so many, and to this share of all lanes.
-const ROWS_MAX: usize = 6;
-const SHARE_MAX: f32 = 0.34;
+const ROWS_MAX: usize = 8;
+const SHARE_MAX: f32 = 0.4;
 /// Spans named in a tooltip.
 const SPANS_TOLD: usize = 8;
 
@@ -141,9 +141,10 @@ impl TruthLane {
             self.fitted = Some((rows.clone(), room, collapsed(rows, room)));
         }
         let Some((.., fitted)) = &self.fitted else { return };
-        let height = (body.height() - 2.0) / fitted.len().max(1) as f32;
+        // Whole points, so that lines and names of all rows are equally sharp.
+        let height = ((body.height() - 2.0) / fitted.len().max(1) as f32).floor().max(1.0);
         for (i, row) in fitted.iter().enumerate() {
-            let top = body.top() + 1.0 + i as f32 * height;
+            let top = (body.top() + 1.0).round() + i as f32 * height;
             let line = Rect::from_x_y_ranges(body.x_range(), top..=top + height);
             draw_row(ui, line, row, axis, extent);
             let name = Rect::from_x_y_ranges(names.x_range(), line.y_range());
@@ -197,8 +198,8 @@ fn draw_row(ui: &Ui, line: Rect, row: &TruthRow, axis: &TimeAxis, extent: Extent
     let mut seen = Mesh::default();
     for span in row.seen.iter().filter(|s| on_screen(s)) {
         let rect = place(*span);
-        let y = rect.center().y;
-        let thin = Rect::from_x_y_ranges(rect.x_range(), y - 0.75..=y + 0.75);
+        let y = rect.center().y.floor();
+        let thin = Rect::from_x_y_ranges(rect.x_range(), y..=y + 1.0);
         seen.add_colored_rect(thin, ink.gamma_multiply(0.45));
     }
     painter.add(Shape::mesh(seen));
@@ -279,7 +280,7 @@ mod tests {
     #[test]
     fn the_lane_leaves_room_for_the_others() {
         assert!(wanted_height(3, 300.0) > 3.0 * ROW_MIN);
-        assert!(wanted_height(100, 300.0) <= 0.35 * 300.0);
+        assert!(wanted_height(100, 300.0) <= SHARE_MAX * 300.0);
         assert!(wanted_height(1, 10.0) <= ROW + 3.0);
     }
 }

@@ -105,7 +105,7 @@ impl Spool {
         let mut header = serde_json::to_vec(&Value::Object(header))?;
         header.resize(header.len().next_multiple_of(8), b' ');
         let near = path.parent().unwrap_or(Path::new("."));
-        let mut out = tempfile::Builder::new().prefix(".fnac").tempfile_in(near)?;
+        let mut out = crate::files::temporary_in(near)?;
         {
             let mut writer = BufWriter::new(out.as_file_mut());
             writer.write_all(&(header.len() as u64).to_le_bytes())?;
@@ -118,22 +118,8 @@ impl Spool {
             }
             writer.flush()?;
         }
-        keep(out, path)
+        crate::files::put_in_place(out, path)
     }
-}
-
-/// Gives a finished temporary file its name, readable as files usually are.
-pub fn keep(file: tempfile::NamedTempFile, path: &Path) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // Temporary files are private; results are not. The usual mask (022) is taken, since
-        // the process's own cannot be read without changing it.
-        file.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
-    }
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|e| e.error)?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -146,28 +146,8 @@ fn write_whole(
     path: &Path,
     write: impl FnOnce(&mut std::fs::File) -> std::io::Result<()>,
 ) -> Result<(), CheckpointError> {
-    let failed = |source| CheckpointError::Write { path: path.to_owned(), source };
-    let folder = match path.parent() {
-        Some(p) if !p.as_os_str().is_empty() => p,
-        _ => Path::new("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".fnac-").suffix(".part");
-    #[cfg(unix)]
-    {
-        // The umask applies; without this the file would be readable by its owner alone.
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    let mut file = builder.tempfile_in(folder).map_err(failed)?;
-    write(file.as_file_mut()).map_err(failed)?;
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(path).map_err(|e| failed(e.error))?;
-    // The rename itself is on disk once the folder is; not every system can do this.
-    if let Ok(folder) = std::fs::File::open(folder) {
-        folder.sync_all().ok();
-    }
-    Ok(())
+    crate::files::write_whole_with(path, write)
+        .map_err(|source| CheckpointError::Write { path: path.to_owned(), source })
 }
 
 fn hex(digest: &[u8]) -> String {
