@@ -129,6 +129,13 @@ impl<'a> View<'a> {
         self.overlay.visible && !self.overlay_held_off
     }
 
+    /// What sounds now and is not in the picture, where truth is shown.
+    pub fn heard_off_screen(&self) -> &'a [String] {
+        let shown = self.truth_marks().is_some();
+        let judged = self.truth.judged.as_ref().filter(|_| shown);
+        judged.map_or(&[], |j| &j.now.off_screen)
+    }
+
     /// The outlines of truth, where they are to be drawn: never in the Demo layout, where the
     /// picture stands alone.
     pub fn truth_marks(&self) -> Option<&'a TruthMarks> {

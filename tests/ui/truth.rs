@@ -122,6 +122,7 @@ fn a_clip_with_a_truth_file_says_who_sounds_in_picture_panel_and_lane() {
     assert!(h.query_by_label("dog").is_some(), "the panel's line of what sounds");
     paused_again_at(&mut h, 20);
     assert!(h.query_by_label("bell (off-screen)").is_some());
+    assert!(has_label(&h, "T bell, off-screen"), "in the picture too");
     assert!(has_label(&h, "Truth: dog, silent"));
 }
 

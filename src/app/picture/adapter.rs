@@ -219,6 +219,9 @@ fn badges(view: &View<'_>, params: &OverlayParams) -> Vec<(String, bool)> {
     if params.outline_only && params.visible {
         badges.push(("no evidence of a source".to_owned(), false));
     }
+    for name in view.heard_off_screen() {
+        badges.push((format!("T {name}, off-screen"), false));
+    }
     if view.presentation.frame.is_some() && !view.presentation.exact {
         badges.push(("near frame".to_owned(), false));
     }
