@@ -80,12 +80,9 @@ impl App {
         }
     }
 
-    /// Opens the clip that the program draws itself; it is written once.
+    /// Opens the clip that the program carries; it is unpacked once.
     pub(super) fn open_builtin(&mut self) {
         let dir = self.cache_dir.clone().unwrap_or_else(std::env::temp_dir);
-        if !dir.is_dir() {
-            self.note("drawing the built-in clip for the first time");
-        }
         let job =
             move || Done::Builtin(crate::export::builtin_clip(&dir).map_err(|e| e.to_string()));
         if let Err(e) = self.jobs.start("fnac-builtin", job) {

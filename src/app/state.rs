@@ -23,7 +23,7 @@ use crate::units::LocalizationMap;
 pub(super) struct Clip {
     /// What was asked for.
     pub source: Option<MediaSource>,
-    /// It is the one the program draws itself.
+    /// It is the one that the program carries.
     pub builtin: bool,
     /// The player has opened it and the worker was told.
     pub wired: bool,

@@ -27,7 +27,7 @@ pub struct View<'a> {
     pub presentation: &'a Presentation,
     /// What is open, once it is known.
     pub source: Option<&'a MediaSource>,
-    /// True while the clip is the one that the program draws itself.
+    /// True while the clip is the one that the program carries.
     pub builtin: bool,
     /// Streams of the open clip.
     pub media: Option<&'a MediaInfo>,

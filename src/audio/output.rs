@@ -72,8 +72,9 @@ pub trait Output: Send {
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum AudioError {
     /// No such device, or none at all.
-    #[error("no sound device{}: {reason}; playing on without sound",
-        name.as_ref().map(|n| format!(" {n:?}")).unwrap_or_default())]
+    #[error("no sound device{}: {}; playing on without sound",
+        name.as_ref().map(|n| format!(" {n:?}")).unwrap_or_default(),
+        reason.trim_end_matches('.'))]
     NoDevice {
         /// The name asked for, `None` for the default device.
         name: Option<String>,

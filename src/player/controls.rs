@@ -93,7 +93,9 @@ impl Player {
         self.sound.send(SoundCommand::Seek);
         self.shared.poke();
         // After the poke: whatever the thread finds settled from before it no longer counts.
-        self.shared.status().picture_settled = false;
+        let mut status = self.shared.status();
+        status.picture_settled = status.picture_settled.filter(|seen| *seen == u64::MAX);
+        drop(status);
     }
 
     /// Drags the playhead to `time`: silence, a key frame (or a nearer frame that is at hand)

@@ -293,7 +293,7 @@ impl Player {
             s.index = None;
             s.track = None;
             s.notes.clear();
-            s.picture_settled = false;
+            s.picture_settled = None;
             s.old_underruns = 0;
         }
         self.shared.scrub.store(0, Ordering::Release);

@@ -80,7 +80,8 @@ impl PictureThread {
         if let (Some(index), Some((_, reader))) = (index, opened.pictures) {
             self.decode(&index, reader);
         } else {
-            self.settle(true, self.shared.version());
+            // No picture, nothing to do, whatever changes.
+            self.shared.status().picture_settled = Some(u64::MAX);
         }
     }
 
@@ -138,7 +139,7 @@ impl PictureThread {
     fn settle(&self, settled: bool, seen: u64) {
         let mut s = self.shared.status();
         if self.is_current() && self.shared.version() == seen {
-            s.picture_settled = settled;
+            s.picture_settled = settled.then_some(seen);
         }
     }
 

@@ -59,8 +59,8 @@ pub(crate) struct Status {
     pub ring: Option<Arc<RingShared>>,
     /// Underruns of rings that are gone.
     pub old_underruns: u64,
-    /// The picture thread has nothing to do until something changes.
-    pub picture_settled: bool,
+    /// The version at which the picture thread had nothing to do; `u64::MAX` where it never has.
+    pub picture_settled: Option<u64>,
 }
 
 /// `status` and `store` are never held together; the clock's own lock is always the inner one.

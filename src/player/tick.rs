@@ -230,8 +230,14 @@ impl Player {
         let ring = {
             let s = self.shared.status();
             match s.phase {
-                Phase::Ready if !s.picture_settled => return false,
-                Phase::Ready => s.ring.clone(),
+                // A verdict from before the last change says nothing: a thread that has not yet
+                // woken would pass for one that is done.
+                Phase::Ready => match s.picture_settled {
+                    Some(seen) if seen == u64::MAX || seen == self.shared.version() => {
+                        s.ring.clone()
+                    }
+                    _ => return false,
+                },
                 Phase::Opening => return false,
                 Phase::Empty | Phase::Failed(_) => return true,
             }

@@ -345,7 +345,10 @@ fn a_lost_device_pauses_at_the_same_place_and_the_free_clock_takes_over() {
     rig.until("the loss is noticed", |p| p.presentation().clock == ClockKind::FreeNoDevice);
     assert_eq!(rig.state(), PlayState::Paused);
     assert!(rig.now().abs_diff(at) < ms(40), "{} is not {at}", rig.now());
-    assert!(rig.player.presentation().notes.iter().any(|n| n.text.contains("is gone")));
+    // The words follow the fact: the thread writes them when the stand-in plays.
+    rig.until("the loss is told", |p| {
+        p.presentation().notes.iter().any(|n| n.text.contains("is gone"))
+    });
     // The null device runs on the wall clock: turn it while it plays.
     rig.player.play();
     let wall = rig.wall.clone();

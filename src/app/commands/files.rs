@@ -50,9 +50,15 @@ pub(super) const COMMANDS: &[Command] = &[
             }
         },
     ),
-    file("builtin", "Built-in clip", "The clip that the program draws itself", &[], |app, _, _| {
-        app.open_builtin();
-    }),
+    file(
+        "builtin",
+        "Built-in clip",
+        "A morning in a meadow, the clip that the program carries",
+        &[],
+        |app, _, _| {
+            app.open_builtin();
+        },
+    ),
     file(
         "screenshot",
         "Screenshot",

@@ -49,7 +49,7 @@ impl Stage<'_> {
 pub enum WayOut {
     /// Choose a file.
     Open,
-    /// The clip that the program draws itself.
+    /// The clip that the program carries.
     BuiltIn,
 }
 

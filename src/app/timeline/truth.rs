@@ -170,7 +170,8 @@ fn name_ui(ui: &Ui, rect: Rect, i: usize, row: &TruthRow, now: MediaTime) {
     });
     let visuals = ui.visuals();
     let color = if sounds { visuals.strong_text_color() } else { visuals.weak_text_color() };
-    let painter = ui.painter_at(rect);
+    // Descenders reach into the next row rather than being cut.
+    let painter = ui.painter_at(rect.expand2(egui::vec2(0.0, 3.0)));
     let size = 11.0_f32.min(rect.height());
     let y = rect.center().y;
     if sounds {
