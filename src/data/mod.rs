@@ -12,10 +12,13 @@ mod boxes;
 mod clips;
 mod crew;
 pub mod cutouts;
+mod dataset;
+mod decode;
 mod error;
 mod lists;
 mod names;
 mod pairs;
+mod readers;
 mod whole;
 mod world;
 #[cfg(test)]
@@ -25,9 +28,13 @@ pub use avsbench::AvsFolder;
 pub use boxes::{fraction, raster, vggss_rule};
 pub use clips::{ClipFolder, ClipFrames};
 pub use crew::{Made, Stopped, each};
+pub use dataset::{
+    Dataset, Item, LeftOut, Moment, OpenOptions, PictureRef, Sample, SampleResult, SoundRef, TruthRef,
+};
 pub use error::DataError;
 pub use lists::{ItemFacts, ListShares, write_lists, write_table};
 pub use names::{MAX_ITEMS, item_name};
 pub use pairs::{Pair, PairFolder, PictureFormat};
+pub use readers::{READERS, Reader};
 pub use whole::write_whole;
 pub use world::{FolderLock, Stamp, WorldFile};

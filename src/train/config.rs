@@ -81,6 +81,12 @@ pub struct TrainConfig {
     pub batch: BatchSection,
     /// How pictures and sounds are varied.
     pub augment: AugmentSection,
+    /// What is learnt from, and what is held out.
+    pub data: DataSection,
+    /// A supervised start of the towers on class labels, before the first step.
+    pub warm: WarmSection,
+    /// Devices, saving, validation: what does not change what is learnt.
+    pub run: RunSection,
 }
 
 /// `[model]`
@@ -220,12 +226,113 @@ pub struct AugmentSection {
     pub crop: bool,
     /// The shorter side before the crop, in pixels.
     pub shorter_side: u32,
+    /// How far brightness, contrast, saturation and hue are moved: 0 not at all, 1 a lot. The
+    /// official code does not.
+    pub color: f64,
     /// Probability of a mirrored picture.
     pub flip: f64,
     /// Which bars of the spectrogram are covered.
     pub masks: MaskRule,
     /// Bars are narrower than this many rows or columns.
     pub mask_width: u32,
+}
+
+/// `[data]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DataSection {
+    /// Folder that is learnt from.
+    pub train: String,
+    /// How it is laid out; `auto` looks.
+    pub format: String,
+    /// File with the names that are taken, one a line; empty for all.
+    pub list: String,
+    /// Folder that validates; empty for a part of the training data that is held out.
+    pub validation: String,
+    /// File with the names that validate; empty for all of them.
+    pub validation_list: String,
+    /// Share of the training items that is held out where no folder validates.
+    pub validation_share: f64,
+    /// Most items that validate; 0 for no limit.
+    pub validation_items: usize,
+    /// File with names that must not be learnt from, such as a test set's.
+    pub exclude: String,
+    /// Pair a picture with the sound of any item of its class, drawn anew each time.
+    pub mix_within_class: bool,
+    /// Threads that load; 0 for as many as there are cores but one.
+    pub workers: usize,
+}
+
+/// `[warm]`: a supervised start on class labels, without boxes. It stands in for the ImageNet
+/// weights of the paper's start where there are none of the network's width.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WarmSection {
+    /// Steps of the picture tower; 0 for none.
+    pub image_steps: u64,
+    /// Steps of the sound tower; 0 for none.
+    pub sound_steps: u64,
+    /// Items in a step.
+    pub batch: usize,
+    /// Side of the pictures, in pixels.
+    pub side: usize,
+    /// Highest learning rate; it rises over a tenth of the steps and falls as half a cosine.
+    pub learning_rate: f64,
+}
+
+/// Whose sounds a picture is told from when several devices share a step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Negatives {
+    /// All devices': the step is that of one large device, but for BatchNorm's statistics.
+    #[default]
+    Gathered,
+    /// The own device's alone, as in the official code: B shrinks with the number of devices.
+    PerDevice,
+}
+
+/// `[run]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RunSection {
+    /// `auto`, `cpu`, `gpu`, `gpu:1`, a device's name, or several separated by commas.
+    pub device: String,
+    /// Whose sounds are wrong answers when several devices share a step.
+    pub negatives: Negatives,
+    /// Pairs that go through the towers at a time; 0 for the whole batch. Smaller ones need less
+    /// memory and more time; the contrastive batch stays whole (gradient caching).
+    pub chunk: usize,
+    /// Steps between two saves of the last state; 0 for the end of each epoch alone.
+    pub save_steps: u64,
+    /// Epochs between two checkpoints that are kept for good; 0 for none.
+    pub keep_epochs: u32,
+    /// Steps between two validations; 0 for the end of each epoch.
+    pub validate_steps: u64,
+    /// Which validation figure makes a checkpoint the best.
+    pub best_by: BestBy,
+    /// Steps between two handings of the newest weights to the window; 0 for never.
+    pub publish_steps: u64,
+    /// Steps between two pictures of the adjacency matrices; 0 for never.
+    pub adjacency_steps: u64,
+}
+
+/// A figure of a validation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BestBy {
+    /// Success at 0.5 under the half-map rule: the official choice.
+    #[default]
+    Success,
+    /// Mean cIoU under the half-map rule.
+    MeanCiou,
+    /// Area under the success curve, half-map rule.
+    Auc,
+    /// Success at 0.5 with as many pixels predicted as are true.
+    Adaptive,
+    /// Peaks inside the truth.
+    Pointing,
+    /// The contrastive loss of the held-out items, for data without truth. Low is good.
+    Loss,
 }
 
 /// How bars of a spectrogram are covered.
@@ -256,6 +363,48 @@ impl Default for TrainConfig {
             dropout: DropoutSection::default(),
             batch: BatchSection::default(),
             augment: AugmentSection::default(),
+            data: DataSection::default(),
+            warm: WarmSection::default(),
+            run: RunSection::default(),
+        }
+    }
+}
+
+impl Default for DataSection {
+    fn default() -> Self {
+        Self {
+            train: String::new(),
+            format: "auto".to_owned(),
+            list: String::new(),
+            validation: String::new(),
+            validation_list: String::new(),
+            validation_share: 0.05,
+            validation_items: 500,
+            exclude: String::new(),
+            mix_within_class: false,
+            workers: 0,
+        }
+    }
+}
+
+impl Default for WarmSection {
+    fn default() -> Self {
+        Self { image_steps: 0, sound_steps: 0, batch: 64, side: 112, learning_rate: 1e-3 }
+    }
+}
+
+impl Default for RunSection {
+    fn default() -> Self {
+        Self {
+            device: "auto".to_owned(),
+            negatives: Negatives::default(),
+            chunk: 0,
+            save_steps: 100,
+            keep_epochs: 1,
+            validate_steps: 0,
+            best_by: BestBy::default(),
+            publish_steps: 10,
+            adjacency_steps: 1,
         }
     }
 }
@@ -332,6 +481,7 @@ impl Default for AugmentSection {
         Self {
             crop: true,
             shorter_side: 246,
+            color: 0.0,
             flip: 0.5,
             masks: MaskRule::default(),
             mask_width: 10,
@@ -446,6 +596,8 @@ impl TrainConfig {
         self.loss.scale_with_batch = false;
         self.loss.pooling = Pooling::Max;
         self.batch.no_source = 0;
+        self.augment.color = 0.0;
+        (self.warm.image_steps, self.warm.sound_steps) = (0, 0);
         if self.augment.masks == MaskRule::Quiet {
             self.augment.masks = MaskRule::Official;
         }
@@ -504,6 +656,11 @@ impl TrainConfig {
         within(bad, "dropout.image", self.dropout.image, 0.0, 0.99);
         within(bad, "dropout.sound", self.dropout.sound, 0.0, 0.99);
         within(bad, "schedule.floor", self.schedule.floor, 0.0, 1.0);
+        within(bad, "augment.color", self.augment.color, 0.0, 1.0);
+        within(bad, "data.validation_share", self.data.validation_share, 0.0, 0.9);
+        within(bad, "warm.batch", self.warm.batch as f64, 2.0, 65536.0);
+        within(bad, "warm.side", self.warm.side as f64, 32.0, 512.0);
+        within(bad, "warm.learning_rate", self.warm.learning_rate, 0.0, 10.0);
         within(bad, "augment.flip", self.augment.flip, 0.0, 1.0);
         let side = f64::from(crate::features::INPUT_SIDE);
         within(bad, "augment.shorter_side", f64::from(self.augment.shorter_side), side, 1024.0);
@@ -568,6 +725,9 @@ impl TrainConfig {
         extra(self.batch.no_source != 0, "batch.no_source", "set it to 0");
         let quiet = self.augment.masks == MaskRule::Quiet;
         extra(quiet, "augment.masks = \"quiet\"", "set it to official or off");
+        extra(self.augment.color != 0.0, "augment.color", "set it to 0");
+        let warm = self.warm.image_steps + self.warm.sound_steps > 0;
+        extra(warm, "a supervised start", "set warm.image_steps and warm.sound_steps to 0");
     }
 }
 

@@ -6,6 +6,8 @@
 
 mod augment;
 mod config;
+pub mod engine;
+pub mod events;
 pub mod initial;
 pub mod loss;
 mod optim;
@@ -14,9 +16,9 @@ mod step;
 
 pub use augment::{Augment, Variation};
 pub use config::{
-    AugmentSection, BatchSection, ConfigError, DropoutSection, FreezeSection, LossSection,
-    MaskRule, ModelSection, OptimSection, PRESETS, Preset, RateShape, SETTINGS, ScheduleSection,
-    Setting, TrainConfig, preset,
+    AugmentSection, BatchSection, BestBy, ConfigError, DataSection, DropoutSection, FreezeSection, LossSection,
+    MaskRule, ModelSection, Negatives, OptimSection, PRESETS, Preset, RateShape, RunSection,
+    SETTINGS, ScheduleSection, Setting, TrainConfig, WarmSection, preset,
 };
 pub use optim::{Adam, Grads, NotFinite, guard_finite};
 pub use schedule::{ParamPart, Schedule};
