@@ -161,6 +161,7 @@ impl App {
                 .unwrap_or_default(),
             software_drawing: software,
             exports: Exports::new(waker.clone()),
+            training: super::training::Training::default(),
             log: log::shared().clone(),
             settings,
         };
@@ -290,6 +291,7 @@ impl App {
         let frame = self.state.player.presentation().frame.as_ref().map(|f| f.index);
         self.state.map = frame.map_or(MapAt::None, |f| self.state.maps.lookup(f));
         self.follow_truth();
+        self.follow_training(ctx);
     }
 
     /// Lets the scale of a checkpoint without calibration follow this clip's maps.
@@ -570,6 +572,7 @@ impl App {
     /// Before the window goes: stop what writes, keep what is kept.
     pub fn close(&mut self) {
         self.state.exports.cancel_all();
+        self.state.training.session.let_go();
         if let Some(size) = self.window_size {
             self.state.settings.now.look.window = size;
         }

@@ -35,6 +35,7 @@ mod state;
 mod theme;
 pub mod timeline;
 mod toasts;
+pub mod training;
 mod transport;
 pub mod truth;
 pub mod view;

@@ -10,6 +10,7 @@ use super::keys::Bindings;
 use super::log::LogLines;
 use super::open::Playlist;
 use super::settings::SettingsStore;
+use super::training::Training;
 use super::truth::ClipTruth;
 use super::view::{CheckpointSummary, ProbeState, View};
 use crate::infer::{InferStatus, InferWorker, MapAt, MapStore, SoundTest};
@@ -69,6 +70,7 @@ pub struct State {
     pub(super) adapter: String,
     pub(super) software_drawing: bool,
     pub(super) exports: Exports,
+    pub(super) training: Training,
     pub(super) log: LogLines,
 }
 
@@ -111,6 +113,7 @@ impl State {
             undo: self.settings.undo_text(),
             redo: self.settings.redo_text(),
             exports: &self.exports,
+            training: &self.training,
         }
     }
 }

@@ -91,6 +91,8 @@ pub struct View<'a> {
     pub redo: Option<&'a str>,
     /// Videos being written.
     pub exports: &'a super::exports::Exports,
+    /// The recipe that is made, the run that works.
+    pub training: &'a super::training::Training,
 }
 
 impl<'a> View<'a> {

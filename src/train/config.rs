@@ -560,6 +560,13 @@ impl TrainConfig {
         Ok(rows.filter(|(_, a, b)| a != b).collect())
     }
 
+    /// All settings with their values, in the order of [`SETTINGS`].
+    pub fn values(&self) -> Vec<(&'static str, toml::Value)> {
+        let table = self.table().unwrap_or_default();
+        let value = |s: &Setting| Some((s.key, settings::lookup(&table, s.key)?.clone()));
+        SETTINGS.iter().filter_map(value).collect()
+    }
+
     fn table(&self) -> Result<toml::Table, ConfigError> {
         toml::Table::try_from(self).map_err(|e| ConfigError::Text(e.to_string()))
     }

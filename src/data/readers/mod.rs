@@ -39,7 +39,7 @@ pub(super) fn open(root: &Path, options: &OpenOptions) -> Result<Dataset, DataEr
             format!("there is no layout `{}`", options.format)
         };
         let remedy = format!("Known layouts: {}. See docs/data.md.", names.join(", "));
-        return Err(DataError::read(root, cause, remedy));
+        return Err(DataError::read(root, cause, &remedy));
     };
     (reader.open)(root, options)
 }
