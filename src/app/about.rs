@@ -22,6 +22,9 @@ pub fn about_ui(ctx: &egui::Context, open: &mut bool, view: &View<'_>) {
             theme::fact(ui, "Version", env!("CARGO_PKG_VERSION"));
             theme::fact(ui, "Licence", "MIT OR Apache-2.0; FFmpeg is linked dynamically (LGPL or GPL, as your system built it)");
             theme::fact(ui, "Drawn world", TWEMOJI);
+            if let Some(c) = view.checkpoint {
+                theme::fact(ui, "Model", c.title());
+            }
             theme::fact(ui, "Drawn by", if view.adapter.is_empty() { "no graphics adapter" } else { view.adapter });
             theme::fact(ui, "Model runs on", if view.infer.device.is_empty() { "nothing yet" } else { &view.infer.device });
             let folder = |f: Option<std::path::PathBuf>| f.map_or("nowhere".to_owned(), |p| p.display().to_string());

@@ -55,6 +55,8 @@ pub struct Start {
     pub output: OutputChoice,
     /// The last starts failed: defaults only.
     pub safe: bool,
+    /// The checkpoint for those who name none, [`crate::model::BUILTIN`] but for tests.
+    pub demo_model: Option<&'static [u8]>,
 }
 
 /// The window.
@@ -65,6 +67,7 @@ pub struct App {
     pub(super) jobs: Jobs,
     pub(super) waker: Waker,
     pub(super) cache_dir: Option<PathBuf>,
+    pub(super) demo_model: Option<&'static [u8]>,
     pub(super) resume_at: Option<MediaTime>,
     last_state: PlayState,
     last_tried_save: Instant,
@@ -141,6 +144,7 @@ impl App {
             clip: Clip::default(),
             loaded: Loaded { device, ..Loaded::default() },
             object_tower: None,
+            has_demo_model: start.demo_model.is_some(),
             map: MapAt::None,
             truth: super::truth::ClipTruth::default(),
             kept_map: None,
@@ -184,6 +188,7 @@ impl App {
             jobs: Jobs::new(waker.clone()),
             waker,
             cache_dir: start.cache_dir,
+            demo_model: start.demo_model,
             resume_at: None,
             last_state: PlayState::Empty,
             last_tried_save: Instant::now(),
@@ -222,6 +227,8 @@ impl App {
             args.checkpoint.clone().or_else(|| self.state.settings.now.model.checkpoint.clone())
         {
             self.load_checkpoint(path);
+        } else {
+            self.load_demo_model();
         }
         if let Some(path) = self.state.settings.now.model.object_tower.clone() {
             self.load_checkpoint(path);
@@ -270,6 +277,7 @@ impl App {
                 Done::Outputs(list) => self.state.outputs = list,
                 Done::Builtin(result) => self.builtin_ready(result),
                 Done::Checkpoint(path, result) => self.checkpoint_read(path, result),
+                Done::DemoModel(result) => self.demo_model_read(result),
                 Done::Truth(path, read) => self.truth_read(&path, read),
                 Done::Saved(Ok(text)) => self.say(ToastKind::Done, text),
                 Done::Saved(Err(text)) => self.say(ToastKind::Error, text),

@@ -105,6 +105,7 @@ fn frame_maps(view: &View<'_>, at: &MapAt) -> FrameMaps {
         prior: params.prior,
         other: params.other,
         dim,
+        quiet: params.outline_only,
     }
 }
 

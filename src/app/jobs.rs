@@ -25,6 +25,8 @@ pub enum Done {
     Builtin(Result<PathBuf, String>),
     /// A checkpoint was read.
     Checkpoint(PathBuf, Result<Arc<Checkpoint>, String>),
+    /// The checkpoint that the program carries was read.
+    DemoModel(Result<Arc<Checkpoint>, String>),
     /// A truth file was read.
     Truth(PathBuf, super::truth::TruthRead),
     /// Something was written: a sentence for a toast, or why not.

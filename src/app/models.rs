@@ -1,6 +1,6 @@
 //! Checkpoints and devices: read off the window's thread, swapped while the clip plays.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::app::App;
@@ -9,7 +9,7 @@ use super::jobs::Done;
 use super::settings::Recent;
 use super::view::{CheckpointSummary, file_label};
 use crate::infer::SoundTest;
-use crate::model::{Checkpoint, CheckpointKind, DeviceChoice};
+use crate::model::{BUILTIN_NAME, Checkpoint, CheckpointKind, DeviceChoice};
 
 impl App {
     /// Reads a checkpoint on its own thread; the present one stays until the new one is whole.
@@ -23,15 +23,49 @@ impl App {
         }
     }
 
+    /// Takes the checkpoint that the program carries, if it carries one.
+    pub(super) fn load_demo_model(&mut self) {
+        let Some(bytes) = self.demo_model else { return };
+        let job = move || {
+            let read = Checkpoint::from_bytes(Path::new(BUILTIN_NAME), bytes);
+            Done::DemoModel(read.map(Arc::new).map_err(|e| e.to_string()))
+        };
+        if let Err(e) = self.jobs.start("fnac-checkpoint", job) {
+            self.warn(e);
+        }
+    }
+
+    pub(super) fn demo_model_read(&mut self, read: Result<Arc<Checkpoint>, String>) {
+        match read {
+            Err(e) => self.say(ToastKind::Error, e),
+            Ok(checkpoint) => {
+                // No toast: the line under the picture says what it is.
+                let name = checkpoint.card.name.clone();
+                self.state.settings.now.model.checkpoint = None;
+                self.take_checkpoint(CheckpointSummary::of(name, &checkpoint, None), checkpoint);
+            }
+        }
+    }
+
+    fn take_checkpoint(&mut self, summary: CheckpointSummary, checkpoint: Arc<Checkpoint>) {
+        self.state.kept_map = None;
+        self.state.loaded.checkpoint = Some((checkpoint, summary));
+        self.send_model();
+    }
+
     pub(super) fn checkpoint_read(&mut self, path: PathBuf, read: Result<Arc<Checkpoint>, String>) {
         let checkpoint = match read {
             Ok(c) => c,
             Err(e) => {
                 let kept = match &self.state.loaded.checkpoint {
                     Some((_, s)) => format!(". {} stays in use", s.name),
+                    None if self.demo_model.is_some() => ". The demo model is used".to_owned(),
                     None => String::new(),
                 };
                 self.say(ToastKind::Error, format!("{}{kept}", e.trim_end_matches('.')));
+                if self.state.loaded.checkpoint.is_none() {
+                    self.load_demo_model();
+                }
                 return;
             }
         };
@@ -49,16 +83,7 @@ impl App {
             return;
         }
         settings.model.checkpoint = Some(path.clone());
-        let summary = CheckpointSummary {
-            name: name.clone(),
-            card: checkpoint.card.clone(),
-            width: checkpoint.config.width,
-            dim: checkpoint.config.dim,
-            format: checkpoint.format.name().to_owned(),
-            sha256: checkpoint.sha256.clone(),
-            notes: checkpoint.notes.clone(),
-            path: Some(path),
-        };
+        let summary = CheckpointSummary::of(name.clone(), &checkpoint, Some(path));
         let notes = match summary.notes.len() {
             0 => String::new(),
             1 => " One note in the Log panel".to_owned(),
@@ -69,9 +94,7 @@ impl App {
             summary.width, summary.dim, summary.card.sample_rate
         );
         self.say(ToastKind::Done, text);
-        self.state.kept_map = None;
-        self.state.loaded.checkpoint = Some((checkpoint, summary));
-        self.send_model();
+        self.take_checkpoint(summary, checkpoint);
     }
 
     fn send_model(&mut self) {

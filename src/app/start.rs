@@ -124,6 +124,7 @@ fn open(
                     cache_dir: settings::cache_dir(),
                     output: OutputChoice::Default,
                     safe,
+                    demo_model: crate::model::BUILTIN,
                 };
                 let app = App::new(&cc.egui_ctx, cc.wgpu_render_state.as_ref(), start)?;
                 Ok(Box::new(Window {

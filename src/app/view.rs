@@ -4,7 +4,7 @@
 //!
 //! [`CommandSender`]: super::commands::CommandSender
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::keys::Bindings;
@@ -15,7 +15,7 @@ use super::settings::{GeometryChoice, OverlaySettings, ScaleChoice, Settings};
 use super::truth::ClipTruth;
 use crate::infer::{InferStatus, MapAt, MapStore, SoundTest};
 use crate::media::{MediaInfo, MediaSource, PresentationIndex, SoundTrack};
-use crate::model::{CheckpointCard, DeviceInfo};
+use crate::model::{Checkpoint, CheckpointCard, DeviceInfo};
 use crate::overlay::ScaleMode;
 use crate::player::Presentation;
 use crate::units::{CellGeometry, LocalizationMap};
@@ -29,6 +29,8 @@ pub struct View<'a> {
     pub source: Option<&'a MediaSource>,
     /// True while the clip is the one that the program carries.
     pub builtin: bool,
+    /// The program carries a checkpoint.
+    pub has_demo_model: bool,
     /// Streams of the open clip.
     pub media: Option<&'a MediaInfo>,
     /// Presentation times of the open clip.
@@ -168,8 +170,37 @@ pub struct CheckpointSummary {
     pub sha256: String,
     /// What does not match or was guessed, one line each.
     pub notes: Vec<String>,
-    /// The file.
-    pub path: Option<std::path::PathBuf>,
+    /// The file; `None` for the one that the program carries.
+    pub path: Option<PathBuf>,
+}
+
+impl CheckpointSummary {
+    /// What is said about `checkpoint`, called `name`.
+    pub(super) fn of(name: String, checkpoint: &Checkpoint, path: Option<PathBuf>) -> Self {
+        Self {
+            name,
+            card: checkpoint.card.clone(),
+            width: checkpoint.config.width,
+            dim: checkpoint.config.dim,
+            format: checkpoint.format.name().to_owned(),
+            sha256: checkpoint.sha256.clone(),
+            notes: checkpoint.notes.clone(),
+            path,
+        }
+    }
+
+    /// It is the one that the program carries.
+    pub fn is_demo(&self) -> bool {
+        self.path.is_none()
+    }
+
+    /// Its name, and for the demo model what it can do: it always says that it is one.
+    pub fn title(&self) -> String {
+        match self.card.remark.as_ref().filter(|_| self.is_demo()) {
+            Some(remark) => format!("{} · {remark}", self.name),
+            None => self.name.clone(),
+        }
+    }
 }
 
 /// The cursor probe and its pins, in fractions of the picture (0, 0 at the upper left).

@@ -25,7 +25,7 @@ use crate::infer::{FrameEmbedding, Localizer, MapSummary, cache_dir, display_thr
 use crate::media::{CancelToken, FrameReader, FrameReaderOptions, MediaSource};
 use crate::model::{
     AudioEmbedding, Checkpoint, CheckpointKind, DeviceChoice, ObjectTower, OpenStep, TrialStore,
-    open_towers,
+    open_towers, read_or_builtin,
 };
 use crate::overlay::yuv::rgb_from_planes;
 use crate::units::{CellGeometry, FrameIndex, GRID, LocalizationMap};
@@ -37,13 +37,12 @@ const FRAMES_NAMED: usize = 12;
 pub fn run(m: &ArgMatches) -> CliResult {
     let options = Options::new(m)?;
     let stop = stop_requested();
-    let Some(checkpoint) = &options.checkpoint else {
-        return Err(Failure::Nothing(anyhow::anyhow!(
-            "no checkpoint was given, and this version carries none of its own. Give one with \
-             --checkpoint FILE: FNAC's or EZ-VSL's .pth, or SafeTensors"
-        )));
-    };
-    let checkpoint = Arc::new(Checkpoint::read(checkpoint)?);
+    let checkpoint = Arc::new(read_or_builtin(options.checkpoint.as_deref())?);
+    if let (None, false, Some(remark)) =
+        (&options.checkpoint, options.quiet, &checkpoint.card.remark)
+    {
+        eprintln!("fnac: {}: {remark}", checkpoint.card.name);
+    }
     for note in &checkpoint.notes {
         eprintln!("fnac: {}: {note}", shown(options.checkpoint.as_deref()));
     }

@@ -29,7 +29,7 @@ pub fn args(root: Command) -> Command {
             .long("checkpoint")
             .value_name("FILE")
             .value_parser(file())
-            .help("The network's weights"),
+            .help("The network's weights; without one the built-in"),
     )
     .arg(
         Arg::new("device")

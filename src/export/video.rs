@@ -29,6 +29,8 @@ pub struct FrameMaps {
     pub other: Option<Field>,
     /// Age of a held map, 0 to 1.
     pub dim: f32,
+    /// Nothing here sounds: no colours.
+    pub quiet: bool,
 }
 
 /// Answers what belongs to a frame; called once per frame, in order, on the exporting thread.
@@ -167,6 +169,7 @@ impl Drawing<'_> {
         params.prior = maps.prior;
         params.other = maps.other;
         params.dim = maps.dim;
+        params.outline_only = maps.quiet;
         let legend = self.job.legend.then_some(self.job.lines.as_slice());
         overlay_frame(&frame.picture, params, legend)
     }

@@ -32,6 +32,6 @@ pub use schedule::{Ahead, Latency, Next, Scheduler};
 pub use sound::{SoundTest, SoundWindow, WindowSource, noise, tested_window, window_at};
 pub use status::{InferState, InferStatus};
 pub use store::{FrameState, LookupPolicy, MapAt, MapStore, Maps, StoredMap};
-pub use summary::{MapSummary, display_threshold};
+pub use summary::{MapSummary, display_threshold, nothing_sounds};
 pub use times::{FrameTimes, NoFrames};
 pub use worker::{DeviceOpener, InferWorker, TowerOpener, WorkerOptions};

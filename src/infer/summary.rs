@@ -14,6 +14,13 @@ pub fn display_threshold(card: &CheckpointCard) -> f32 {
     card.no_source_threshold.unwrap_or(UNCALIBRATED_THRESHOLD)
 }
 
+/// Whether a map whose plain cells reach `peak` at most says that nothing in the picture sounds:
+/// it stays below the line on the checkpoint's card. Never without such a line. Window, exports and
+/// `fnac localize` draw no colours then.
+pub fn nothing_sounds(card: &CheckpointCard, peak: f32) -> bool {
+    card.no_source_threshold.is_some_and(|line| peak < line)
+}
+
 /// What one map says.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MapSummary {
@@ -73,6 +80,15 @@ mod tests {
         }
         // Bilinear: above zero where the product of the two ramps is at least a half.
         assert!(s.area > 0.005 && s.area < 0.04, "{}", s.area);
+    }
+
+    #[test]
+    fn below_the_cards_line_nothing_sounds_and_without_a_line_nobody_knows() {
+        let mut card = CheckpointCard::default();
+        assert!(!nothing_sounds(&card, -1.0));
+        card.no_source_threshold = Some(0.4);
+        assert!(nothing_sounds(&card, 0.399) && !nothing_sounds(&card, 0.4));
+        assert!(!nothing_sounds(&card, f32::NAN), "no number is no verdict");
     }
 
     #[test]

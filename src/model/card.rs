@@ -28,7 +28,9 @@ pub struct CheckpointCard {
     pub cell_geometry: Option<CellGeometry>,
     /// Peak cosine below which nothing in the picture is taken to sound.
     pub no_source_threshold: Option<f32>,
-    /// 1st and 99th percentile of its cosines on its reference set: the calibrated colour scale.
+    /// Cosines of the lowest and the highest colour, from its reference set: the calibrated scale.
+    /// `fnac checkpoint calibrate` puts the first where three quarters of the cells beside the
+    /// sources lie below, the second at the 99th percentile of all.
     pub calibration: Option<(f32, f32)>,
     /// One line about what it can and cannot do, shown under the picture.
     pub remark: Option<String>,

@@ -14,6 +14,12 @@ pub enum CheckpointError {
         /// The system's reason.
         source: std::io::Error,
     },
+    /// None was named, and there is none to take instead.
+    #[error(
+        "no checkpoint was given, and this version carries none of its own. Give one with \
+         --checkpoint FILE: FNAC's or EZ-VSL's .pth, or SafeTensors"
+    )]
+    NoneGiven,
     /// Not a container that can hold weights, or a damaged one.
     #[error(
         "`{}` cannot be read as a checkpoint: {cause}. fnac reads PyTorch files (.pth, .pt) and \

@@ -4,6 +4,7 @@
 //! them; never knows data sets, files of media or windows. Start with [`Checkpoint::read`] for
 //! the life of a file and with [`Towers`] for the life of an embedding.
 
+mod builtin;
 mod burn_towers;
 mod bytes;
 mod card;
@@ -22,6 +23,7 @@ mod stem;
 mod towers;
 pub mod trial;
 
+pub use builtin::{BUILTIN, BUILTIN_NAME, builtin, read_or_builtin};
 pub use burn_towers::BurnTowers;
 pub use card::{CheckpointCard, PREPROCESSING};
 pub use checkpoint::{Checkpoint, CheckpointFormat, CheckpointKind, RawTensor};

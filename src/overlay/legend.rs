@@ -1,6 +1,6 @@
 //! What the colours mean, in words and numbers: for the window's legend and burnt into exports.
 
-use super::{Field, Layer, OverlayParams, ScaleMode};
+use super::{Field, Layer, NOTHING_SOUNDS, OverlayParams, ScaleMode};
 
 /// A mark beside the colour bar.
 #[derive(Clone, Debug, PartialEq)]
@@ -127,7 +127,7 @@ fn notes(params: &OverlayParams, layer: Layer, field: &Field) -> Vec<String> {
         notes.push("pale: an earlier frame's map".to_owned());
     }
     if params.outline_only {
-        notes.push("no evidence: outline only".to_owned());
+        notes.push(format!("{NOTHING_SOUNDS}: no colours"));
     }
     notes
 }

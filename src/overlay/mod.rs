@@ -33,6 +33,9 @@ pub use probe::{Probe, area_above, probe};
 pub use view::{Panel, Rect, View};
 pub use yuv::{AlphaMode, rgb_from_planes};
 
+/// What is said where the map stays below the checkpoint's no-source line and is not drawn.
+pub const NOTHING_SOUNDS: &str = "nothing here sounds";
+
 /// Colour of truth, sky blue: always solid and outlined, never used for a prediction.
 pub const TRUTH_COLOUR: [u8; 3] = [0x56, 0xb4, 0xe9];
 

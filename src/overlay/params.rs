@@ -142,7 +142,8 @@ pub struct OverlayParams {
     pub show_cells: bool,
     /// Age of a held map, 0 (this frame's) to 1: pales the colours.
     pub dim: f32,
-    /// Below the evidence level: lines are drawn, colours are not.
+    /// Nothing here sounds, the sound map stays below the checkpoint's line: lines that were asked
+    /// for are drawn, colours are not.
     pub outline_only: bool,
     /// Red frame: the model hears something else than the clip's sound.
     pub test_border: bool,

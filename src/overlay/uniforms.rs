@@ -193,7 +193,9 @@ fn bits(params: &OverlayParams, layer: Layer, signed: bool, is_cosine: bool) -> 
     put(params.contours > 0, flag::CONTOURS);
     put(layer == Layer::SoundMap && params.half_map_mask, flag::MASK);
     put(params.show_cells, flag::CELLS);
-    put(params.outline_only, flag::OUTLINE_ONLY);
+    // The prior does not hear, and a difference speaks of two sounds.
+    let hears = matches!(layer, Layer::SoundMap | Layer::Blend);
+    put(params.outline_only && hears, flag::OUTLINE_ONLY);
     bits
 }
 

@@ -121,6 +121,7 @@ fn cases() -> Vec<(String, OverlayParams, View)> {
         ),
         ("side by side".into(), OverlayParams { split: Split::SideBySide, ..base.clone() }),
         ("sharp".into(), OverlayParams { magnify: Magnify::Sharp, ..base.clone() }),
+        ("quiet".into(), OverlayParams { outline_only: true, ..base.clone() }),
         ("outline".into(), OverlayParams { outline_only: true, contours: 3, ..base.clone() }),
     ];
     for c in Colormap::ALL {

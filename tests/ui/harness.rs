@@ -30,14 +30,20 @@ impl DerefMut for Window {
 /// The window under test.
 pub type H = Harness<'static, Window>;
 
-/// A window whose settings live in `config`.
+/// A window whose settings live in `config`, without a demo model.
 pub fn window(config: &Path, args: WindowArgs) -> H {
+    window_with_model(config, args, None)
+}
+
+/// The same with a demo model: the bytes of its file.
+pub fn window_with_model(config: &Path, args: WindowArgs, demo_model: Option<&'static [u8]>) -> H {
     let start = Start {
         args,
         cache_dir: Some(config.join("cache")),
         config_dir: Some(config.to_owned()),
         output: OutputChoice::Null { pace: 1.0 },
         safe: false,
+        demo_model,
     };
     Harness::builder()
         .with_size([1280.0, 760.0])

@@ -1,6 +1,7 @@
 //! The window, tested by what a person sees.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod demo_model;
 mod drawn;
 mod harness;
 mod picture;

@@ -127,6 +127,16 @@ pub(super) const COMMANDS: &[Command] = &[
     )
     .argument("open-checkpoint /path/to/model.pth"),
     model(
+        "demo-model",
+        "Take the demo model",
+        "The checkpoint that the program carries; it knows only its drawn world",
+        &[],
+        |app, _, _| {
+            app.load_demo_model();
+        },
+    )
+    .when(|v| if v.has_demo_model { Ok(()) } else { Err("this version carries no model") }),
+    model(
         "close-checkpoint",
         "Forget the checkpoint",
         "No maps until another is loaded",

@@ -9,7 +9,7 @@ use crate::app::settings::ScaleChoice;
 use crate::app::view::View;
 use crate::eval::live::LiveVerdict;
 use crate::infer::{InferState, MapAt};
-use crate::overlay::ScaleMode;
+use crate::overlay::{NOTHING_SOUNDS, ScaleMode};
 use crate::player::ClockKind;
 
 /// What the window counted in the last second.
@@ -60,9 +60,10 @@ pub fn hud_data(view: &View<'_>, rates: Rates) -> HudData {
     ));
     let word = map_word(view.map);
     let care = matches!(word, MapWord::Held(_));
+    let quiet = if overlay_params(view).outline_only { NOTHING_SOUNDS } else { "" };
     rows.push(row(
         "map",
-        word.text(),
+        format!("{}  {quiet}", word.text()).trim_end().to_owned(),
         care,
         "exact: this frame's own; interpolated: between two neighbours in time; held: an older one",
     ));

@@ -31,6 +31,9 @@ impl Panel for ModelPanel {
                      EZ-VSL's and this program's own are read; nothing in them is executed.",
                 );
                 button(ui, view, out, "open-checkpoint");
+                if view.has_demo_model {
+                    button(ui, view, out, "demo-model");
+                }
                 let recent = &view.settings.recent.checkpoints;
                 if let Some(path) = recent.first() {
                     let name = crate::app::view::file_label(path);
@@ -48,7 +51,9 @@ impl Panel for ModelPanel {
                 ui.horizontal(|ui| {
                     ui.add(egui::Label::new(egui::RichText::new(&c.name).strong()).truncate())
                         .on_hover_text(
-                            c.path.as_ref().map(|p| p.display().to_string()).unwrap_or_default(),
+                            c.path.as_ref().map_or("carried in the program".to_owned(), |p| {
+                                p.display().to_string()
+                            }),
                         );
                     ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                         button_with(ui, view, out, "open-checkpoint", "Open…");
@@ -172,7 +177,7 @@ fn card_ui(ui: &mut egui::Ui, c: &crate::app::view::CheckpointSummary) {
             },
         )
         .on_hover_text(
-            "Cosines at the 1st and 99th percentile of the checkpoint's own reference set",
+            "Cosines of the lowest and the highest colour, from the checkpoint's own reference set",
         );
         theme::fact(
             ui,

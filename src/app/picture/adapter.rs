@@ -14,7 +14,7 @@ use crate::app::theme;
 use crate::app::timeline::bracket_of;
 use crate::app::view::View;
 use crate::infer::{LookupPolicy, MapAt, SoundTest};
-use crate::overlay::{self, OverlayParams, sample_map};
+use crate::overlay::{self, NOTHING_SOUNDS, OverlayParams, sample_map};
 use crate::player::PlayState;
 use crate::units::{FrameIndex, MediaTime};
 
@@ -182,7 +182,7 @@ fn no_map_text(view: &View<'_>) -> &'static str {
 /// The line under the picture.
 fn caption(view: &View<'_>) -> String {
     let model = match view.checkpoint {
-        Some(c) => c.name.clone(),
+        Some(c) => c.title(),
         None => "No model".to_owned(),
     };
     match (view.builtin, view.checkpoint, view.demo) {
@@ -197,6 +197,7 @@ fn caption(view: &View<'_>) -> String {
             let name = view.source.map(|s| s.display_name()).unwrap_or_default();
             format!("{name} · {model}")
         }
+        (false, Some(c), false) if c.is_demo() => model,
         (false, Some(_), false) => String::new(),
     }
 }
@@ -217,7 +218,7 @@ fn badges(view: &View<'_>, params: &OverlayParams) -> Vec<(String, bool)> {
         badges.push((format!("map {:.1} s old", age.as_secs_f64()), true));
     }
     if params.outline_only && params.visible {
-        badges.push(("no evidence of a source".to_owned(), false));
+        badges.push((NOTHING_SOUNDS.to_owned(), false));
     }
     for name in view.heard_off_screen() {
         badges.push((format!("T {name}, off-screen"), false));

@@ -3,7 +3,7 @@
 
 use crate::app::settings::SplitChoice;
 use crate::app::view::View;
-use crate::infer::{MapAt, SoundTest, StoredMap};
+use crate::infer::{MapAt, SoundTest, StoredMap, nothing_sounds};
 use crate::overlay::{Field, Interpolation, Layer, OverlayParams, Split};
 
 /// Lines between the colours' ends when contours are on.
@@ -27,8 +27,8 @@ pub fn with_map(view: &View<'_>, stored: Option<&StoredMap>) -> OverlayParams {
     let chosen = view.overlay;
     let map = stored.map(|s| map_field(s, chosen.fine));
     let prior = stored.and_then(|s| s.prior.as_deref()).and_then(|p| Field::new(1, p.to_vec()));
-    let threshold = view.checkpoint.and_then(|c| c.card.no_source_threshold);
     let peak = stored.map(|s| s.map.grid().range().1);
+    let card = view.checkpoint.map(|c| &c.card);
     OverlayParams {
         map,
         plain: stored.map(|s| s.map),
@@ -48,7 +48,7 @@ pub fn with_map(view: &View<'_>, stored: Option<&StoredMap>) -> OverlayParams {
         half_map_mask: chosen.half_map_mask,
         contours: if chosen.contours { CONTOURS } else { 0 },
         show_cells: chosen.interpolation == Interpolation::Cells,
-        outline_only: matches!((peak, threshold), (Some(p), Some(t)) if p < t),
+        outline_only: card.zip(peak).is_some_and(|(c, p)| nothing_sounds(c, p)),
         test_border: *view.sound_test != SoundTest::None,
         split: split(chosen.split, chosen.split_at, chosen.layer),
         ..OverlayParams::default()

@@ -9,7 +9,7 @@ use anyhow::Context;
 use super::options::OverlayOut;
 use super::{Job, Row, unwritable};
 use crate::export::{ExportError, FrameMaps, VideoExport, overlay_frame, overlay_video, write_png};
-use crate::infer::{LookupPolicy, MapAt, Maps};
+use crate::infer::{LookupPolicy, MapAt, Maps, nothing_sounds};
 use crate::media::{CancelToken, MediaInfo, PresentationIndex, VideoFrame};
 use crate::model::CheckpointCard;
 use crate::overlay::{Field, OverlayParams, ScaleMode};
@@ -18,6 +18,7 @@ use crate::overlay::{Field, OverlayParams, ScaleMode};
 pub struct Drawing {
     params: OverlayParams,
     lines: Vec<String>,
+    card: CheckpointCard,
     out: Out,
 }
 
@@ -75,7 +76,7 @@ impl Drawing {
             name => name.as_ref(),
         };
         let lines = vec![job.source.display_name(), model.to_string_lossy().into_owned()];
-        Ok(Self { params, lines, out })
+        Ok(Self { params, lines, card: card.clone(), out })
     }
 
     /// Takes a frame with its map.
@@ -91,6 +92,7 @@ impl Drawing {
                 let params = OverlayParams {
                     map: Field::new(factor, cells),
                     plain: Some(row.map),
+                    outline_only: nothing_sounds(&self.card, row.map.grid().range().1),
                     ..self.params.clone()
                 };
                 let name = folder.join(format!("{:06}.png", frame.index.0));
@@ -116,6 +118,7 @@ impl Drawing {
     /// Writes the video; pictures are written already. False when Ctrl-C stopped it.
     pub fn finish(self, job: &Job<'_>) -> anyhow::Result<bool> {
         let Out::Video { path, maps, index, audio } = self.out else { return Ok(true) };
+        let card = self.card;
         let export = VideoExport {
             source: job.source.clone(),
             index: Some(index),
@@ -125,7 +128,7 @@ impl Drawing {
             params: self.params,
             legend: true,
             lines: self.lines,
-            maps: Box::new(move |frame| drawn_over(&maps, frame)),
+            maps: Box::new(move |frame| drawn_over(&maps, frame, &card)),
         };
         let cancel = CancelToken::from_flag(job.stop.clone());
         match overlay_video(export, &AtomicU32::new(0), &cancel) {
@@ -137,7 +140,7 @@ impl Drawing {
 }
 
 /// What the window would draw over a frame: its own map, a blend, or a held one, paled.
-fn drawn_over(maps: &Maps, frame: &VideoFrame) -> FrameMaps {
+fn drawn_over(maps: &Maps, frame: &VideoFrame, card: &CheckpointCard) -> FrameMaps {
     let policy = LookupPolicy::default();
     let at = maps.lookup(frame.index, policy);
     let dim = match &at {
@@ -151,7 +154,8 @@ fn drawn_over(maps: &Maps, frame: &VideoFrame) -> FrameMaps {
         Some(f) => Field::new(f.factor(), f.grid().cells.to_vec()),
         None => Field::new(1, stored.map.0.to_vec()),
     };
-    FrameMaps { map, plain: Some(stored.map), dim, ..FrameMaps::default() }
+    let quiet = nothing_sounds(card, stored.map.grid().range().1);
+    FrameMaps { map, plain: Some(stored.map), dim, quiet, ..FrameMaps::default() }
 }
 
 /// The card's calibrated scale, else the absolute one.

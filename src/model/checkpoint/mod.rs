@@ -112,6 +112,15 @@ impl Checkpoint {
         read::read(path)
     }
 
+    /// SafeTensors that are in memory already, checked like a file's; `name` stands for the file
+    /// in messages.
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn from_bytes(name: &Path, bytes: &[u8]) -> Result<Self, CheckpointError> {
+        read::from_bytes(name, bytes)
+    }
+
     /// Writes this program's SafeTensors with the card. The file appears whole or not at all.
     pub fn write_safetensors(&self, path: &Path) -> Result<(), CheckpointError> {
         let bytes = safetensors::encode(self)

@@ -42,6 +42,16 @@ pub(super) struct Contents {
     pub notes: Vec<String>,
 }
 
+/// What is known about the file beside its content.
+struct Origin<'a> {
+    /// The file, or what stands for it in messages.
+    path: &'a Path,
+    /// Its bytes.
+    bytes: u64,
+    sha256: String,
+    on_disk: bool,
+}
+
 /// Opens the container and gives its unread tensors.
 fn open(path: &Path) -> Result<Contents, CheckpointError> {
     let failed = |source| CheckpointError::Read { path: path.to_owned(), source };
@@ -71,6 +81,19 @@ fn open(path: &Path) -> Result<Contents, CheckpointError> {
 
 pub(super) fn read(path: &Path) -> Result<Checkpoint, CheckpointError> {
     let contents = open(path)?;
+    let bytes = std::fs::metadata(path).map_or(0, |m| m.len());
+    finish(contents, &Origin { path, bytes, sha256: sha256_of_file(path)?, on_disk: true })
+}
+
+/// SafeTensors in memory; `name` stands for the file in messages.
+pub(super) fn from_bytes(name: &Path, bytes: &[u8]) -> Result<Checkpoint, CheckpointError> {
+    let contents = super::safetensors::of_bytes(name, bytes.into())?;
+    let sha256 = hex(&Sha256::digest(bytes));
+    finish(contents, &Origin { path: name, bytes: bytes.len() as u64, sha256, on_disk: false })
+}
+
+fn finish(contents: Contents, origin: &Origin<'_>) -> Result<Checkpoint, CheckpointError> {
+    let path = origin.path;
     let Contents { format, tensors, card, metrics, mut notes } = contents;
     let (kind, prefix) = find_network(&tensors).ok_or_else(|| {
         let mut names: Vec<_> = tensors.keys().map(String::as_str).collect();
@@ -105,14 +128,16 @@ pub(super) fn read(path: &Path) -> Result<Checkpoint, CheckpointError> {
     }
     check_keys(path, &specs, &tensors)?;
     check_shapes(path, config, &specs, &tensors)?;
-    check_size(path, &tensors)?;
+    check_size(path, origin.bytes, &tensors)?;
     let (tensors, counters) = read_all(path, &specs, &tensors)?;
     if counters > 0 {
         notes.push(format!("{counters} batch counters are absent and count as 0"));
     }
     let mut card = card.unwrap_or_else(|| {
         let mut card = CheckpointCard::default();
-        side_file(path, &mut card, &mut notes);
+        if origin.on_disk {
+            side_file(path, &mut card, &mut notes);
+        }
         card
     });
     card.metrics.extend(metrics);
@@ -126,8 +151,8 @@ pub(super) fn read(path: &Path) -> Result<Checkpoint, CheckpointError> {
         tensors,
         kind,
         format,
-        sha256: sha256_of_file(path)?,
-        path: Some(path.to_owned()),
+        sha256: origin.sha256.clone(),
+        path: origin.on_disk.then(|| path.to_owned()),
         notes,
     })
 }
@@ -265,9 +290,12 @@ fn check_shapes(
 
 /// A few kilobytes can claim any number of elements (views without a stride, deflated zeros):
 /// refused before anything of that size is allocated.
-fn check_size(path: &Path, tensors: &HashMap<String, LazyTensor>) -> Result<(), CheckpointError> {
+fn check_size(
+    path: &Path,
+    held: u64,
+    tensors: &HashMap<String, LazyTensor>,
+) -> Result<(), CheckpointError> {
     let claimed = tensors.values().fold(0u64, |sum, t| sum.saturating_add(t.bytes));
-    let held = std::fs::metadata(path).map_or(0, |m| m.len());
     if claimed > held.saturating_mul(MAX_INFLATION) {
         return Err(CheckpointError::Unreadable {
             path: path.to_owned(),

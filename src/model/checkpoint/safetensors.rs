@@ -28,7 +28,12 @@ pub(super) fn open(path: &Path) -> Result<Contents, CheckpointError> {
     if len > MAX_FILE_BYTES {
         return Err(refuse(format!("{len} bytes are more than any network of this kind has")));
     }
-    let bytes: Arc<[u8]> = std::fs::read(path).map_err(failed)?.into();
+    of_bytes(path, std::fs::read(path).map_err(failed)?.into())
+}
+
+/// The same in memory; `path` is for messages.
+pub(super) fn of_bytes(path: &Path, bytes: Arc<[u8]>) -> Result<Contents, CheckpointError> {
+    let refuse = |cause: String| CheckpointError::Unreadable { path: path.to_owned(), cause };
     let invalid = |e: safetensors::SafeTensorError| refuse(format!("SafeTensors: {e}"));
     let (header, metadata) = SafeTensors::read_metadata(&bytes).map_err(invalid)?;
     let data_at = 8 + header;

@@ -126,6 +126,31 @@ fn three_masks_have_three_looks() {
 }
 
 #[test]
+fn where_nothing_sounds_the_picture_is_left_clean() {
+    let p = picture(140, 140);
+    let view = View::fit([140.0, 140.0], 1.0);
+    let map = Field::new(1, (0..49).map(|i| ((i * 17) % 49) as f32 / 49.0).collect());
+    let alone = render(&p, &OverlayParams::default(), &view);
+    for scale in [ScaleMode::Absolute, ScaleMode::PerFrame] {
+        for alpha_by_value in [true, false] {
+            let base =
+                OverlayParams { map: map.clone(), scale, alpha_by_value, ..Default::default() };
+            let quiet = OverlayParams { outline_only: true, ..base.clone() };
+            assert_eq!(render(&p, &quiet, &view), alone, "{scale:?} {alpha_by_value}");
+            assert_ne!(render(&p, &base, &view), alone, "and the map would be seen");
+        }
+    }
+    // The prior hears nothing, so silence says nothing about it.
+    let prior = OverlayParams {
+        prior: map,
+        layer: Layer::ObjectPrior,
+        outline_only: true,
+        ..Default::default()
+    };
+    assert_ne!(render(&p, &prior, &view), alone);
+}
+
+#[test]
 fn split_views_show_each_layer_on_its_side() {
     let p = picture(160, 90);
     let aspect = 16.0 / 9.0;
