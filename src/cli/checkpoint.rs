@@ -1,14 +1,17 @@
-//! `fnac checkpoint show|convert`: what a file of weights holds, and the same weights in another
-//! format.
+//! `fnac checkpoint show|convert|calibrate`: what a file of weights holds, the same weights in
+//! another format, and what a display has to know about them.
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use serde_json::{Value, json};
 
-use super::{CliResult, Failure, Outcome};
-use crate::model::{Checkpoint, CheckpointKind};
+use super::{CliResult, Failure, Outcome, stop_requested};
+use crate::data::{Dataset, OpenOptions};
+use crate::model::{Checkpoint, CheckpointKind, read_or_builtin};
+use crate::train::{CalibrateOptions, calibrate};
 
 /// Its two subcommands.
 pub fn args(command: Command) -> Command {
@@ -25,7 +28,10 @@ pub fn args(command: Command) -> Command {
         .subcommand(
             Command::new("show")
                 .about("Print what a checkpoint holds")
-                .arg(file("file", "FILE", "PyTorch .pth or SafeTensors"))
+                .arg(
+                    file("file", "FILE", "PyTorch .pth or SafeTensors; without one the built-in")
+                        .required(false),
+                )
                 .arg(Arg::new("json").long("json").help("For programs").action(ArgAction::SetTrue)),
         )
         .subcommand(
@@ -38,6 +44,42 @@ pub fn args(command: Command) -> Command {
                     "*.safetensors with a card, or *.pth in the official layout",
                 )),
         )
+        .subcommand(
+            Command::new("calibrate")
+                .about("Measure cells, colours and the no-source line; write them on the card")
+                .arg(file("file", "FILE", "PyTorch .pth or SafeTensors"))
+                .arg(file("data", "DATA", "Folder of pairs that were not learnt from"))
+                .arg(
+                    file("out", "OUT", "*.safetensors to write; without it FILE is rewritten")
+                        .required(false)
+                        .short('o')
+                        .long("out"),
+                )
+                .arg(
+                    file("list", "LIST", "File with the names to take, one a line")
+                        .required(false)
+                        .long("list"),
+                )
+                .arg(number("keep", "0.97", "Share of the sources to keep above the line"))
+                .arg(number("floor", "0.75", "Share of the cells beside sources without colour"))
+                .arg(
+                    Arg::new("items")
+                        .long("items")
+                        .value_name("N")
+                        .default_value("500")
+                        .value_parser(value_parser!(u32).range(1..))
+                        .help("Most items to look at"),
+                ),
+        )
+}
+
+fn number(name: &'static str, usual: &'static str, help: &'static str) -> Arg {
+    Arg::new(name)
+        .long(name)
+        .value_name("SHARE")
+        .default_value(usual)
+        .value_parser(value_parser!(f64))
+        .help(help)
 }
 
 /// Runs the one that was typed.
@@ -45,7 +87,8 @@ pub fn run(m: &ArgMatches) -> CliResult {
     match m.subcommand() {
         Some(("show", m)) => show(m),
         Some(("convert", m)) => convert(m),
-        _ => Err(Failure::Usage("checkpoint wants `show` or `convert`".into())),
+        Some(("calibrate", m)) => calibrated(m),
+        _ => Err(Failure::Usage("checkpoint wants `show`, `convert` or `calibrate`".into())),
     }
 }
 
@@ -54,7 +97,8 @@ fn path<'a>(m: &'a ArgMatches, name: &str) -> Result<&'a PathBuf, Failure> {
 }
 
 fn show(m: &ArgMatches) -> CliResult {
-    let checkpoint = Checkpoint::read(path(m, "file")?)?;
+    let file = m.get_one::<PathBuf>("file");
+    let checkpoint = read_or_builtin(file.map(PathBuf::as_path))?;
     let text = if m.get_flag("json") {
         format!("{}\n", serde_json::to_string_pretty(&as_json(&checkpoint))?)
     } else {
@@ -86,6 +130,39 @@ fn convert(m: &ArgMatches) -> CliResult {
             eprintln!("fnac: `{}`: this layout has no room for the card", to.display());
         }
     }
+    Ok(Outcome::Done)
+}
+
+fn calibrated(m: &ArgMatches) -> CliResult {
+    let from = path(m, "file")?;
+    let to = m.get_one::<PathBuf>("out").unwrap_or(from);
+    let own = to.extension().is_some_and(|e| e.eq_ignore_ascii_case("safetensors"));
+    if !own {
+        return Err(Failure::Usage(format!(
+            "`{}` has no room for a card: name a *.safetensors with -o",
+            to.display()
+        )));
+    }
+    let share = |name: &str| m.get_one::<f64>(name).copied().unwrap_or(f64::NAN);
+    let (keep, floor) = (share("keep"), share("floor"));
+    for (name, value) in [("keep", keep), ("floor", floor)] {
+        if !(0.0..=1.0).contains(&value) {
+            return Err(Failure::Usage(format!("--{name} is a share: 0 to 1")));
+        }
+    }
+    let items = m.get_one::<u32>("items").copied().unwrap_or(500) as usize;
+    let mut checkpoint = Checkpoint::read(from)?;
+    let listed = OpenOptions { list: m.get_one::<PathBuf>("list").cloned(), ..Default::default() };
+    let set = Dataset::open(path(m, "data")?, &listed)?;
+    eprintln!("fnac: `{}`: {}", set.root.display(), set.usable());
+    let stop = stop_requested();
+    let options = CalibrateOptions { keep, floor, items };
+    let found = calibrate(&checkpoint, &set, &options, &|| stop.load(Ordering::SeqCst))?;
+    let Some(found) = found else { return Ok(Outcome::Interrupted) };
+    found.write_on(&mut checkpoint.card);
+    checkpoint.write_safetensors(to)?;
+    let text: String = found.lines().iter().map(|l| format!("{l}\n")).collect();
+    std::io::stdout().write_all(text.as_bytes()).ok();
     Ok(Outcome::Done)
 }
 

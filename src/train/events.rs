@@ -114,10 +114,14 @@ pub struct Validation {
     pub pointing: Option<f64>,
     /// Contrastive loss over the held-out items, batches as in training.
     pub loss: Option<f64>,
-    /// Chance level of that loss: 2 ln B.
+    /// Chance level of that loss: 2 ln B, a little more with no-source sounds in the batch.
     pub chance: Option<f64>,
     /// AUROC of the peak cosine, own sound against silence and noise.
     pub no_source_auroc: Option<f64>,
+    /// Median over the pictures' own maps of greatest minus smallest cosine.
+    pub map_spread: Option<f64>,
+    /// Mean cosine of two different held-out sounds: 1 when all sound alike to the network.
+    pub sound_likeness: Option<f64>,
     /// Where the scored cells lie and how values between them are made, in words.
     pub protocol: String,
     /// Seconds that it took.

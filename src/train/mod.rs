@@ -4,22 +4,32 @@
 //! its numbers live in; never knows windows. Start with [`TrainConfig`] for what can be set and
 //! with [`Learner::step`] for the life of a step.
 
+pub mod alarms;
 mod augment;
+mod calibrate;
 mod config;
 pub mod engine;
 pub mod events;
+#[cfg(test)]
+mod flags;
+mod held_out;
 pub mod initial;
 pub mod loss;
 mod optim;
 mod schedule;
 mod step;
+mod validate;
 
 pub use augment::{Augment, Variation};
+pub use calibrate::{
+    CalibrateOptions, Calibration, Quiet, TriedCells, calibrate, calibrate_through, places,
+};
 pub use config::{
-    AugmentSection, BatchSection, BestBy, ConfigError, DataSection, DropoutSection, FreezeSection, LossSection,
-    MaskRule, ModelSection, Negatives, OptimSection, PRESETS, Preset, RateShape, RunSection,
-    SETTINGS, ScheduleSection, Setting, TrainConfig, WarmSection, preset,
+    AugmentSection, BatchSection, BestBy, ConfigError, DataSection, DropoutSection, FreezeSection,
+    LossSection, MaskRule, ModelSection, Negatives, OptimSection, PRESETS, Preset, RateShape,
+    RunSection, SETTINGS, ScheduleSection, Setting, TrainConfig, WarmSection, preset,
 };
 pub use optim::{Adam, Grads, NotFinite, guard_finite};
 pub use schedule::{ParamPart, Schedule};
 pub use step::{Batch, Learner, StepError, StepReport};
+pub use validate::{UNMEASURED, ValidateError, Validator};

@@ -12,7 +12,7 @@ mod error;
 mod format;
 mod mask;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod tidy;
 mod track;
 

@@ -10,12 +10,14 @@
 //! literature's code does by accident and what an answer that is none deserves.
 
 mod masks;
+mod ranking;
 mod score;
 mod summary;
 mod truth_map;
 
 pub use crate::overlay::{Interpolation, SCORED_SIDE};
 pub use masks::{Cut, Ties, adaptive, blended, fixed, half_map, stretched};
+pub use ranking::{auroc, interval95, quantile};
 pub use score::{Ciou, ciou, half_map_ceiling, peak_place, pointing};
 pub use summary::{AUC_THRESHOLDS, SUCCESS_AT, Summary, auc, mean, success_rate};
 pub use truth_map::TruthMap;
