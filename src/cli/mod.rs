@@ -12,6 +12,7 @@ mod probe;
 mod progress;
 mod story;
 mod synth;
+mod train;
 mod window;
 
 use std::ffi::OsString;
@@ -97,6 +98,13 @@ pub const SUBCOMMANDS: &[Subcommand] = &[
         hidden: false,
         args: synth::args,
         run: synth::run,
+    },
+    Subcommand {
+        name: "train",
+        about: "Train a network by a recipe, or go on with a run",
+        hidden: false,
+        args: train::args,
+        run: train::run,
     },
     Subcommand {
         name: "doctor",

@@ -12,7 +12,7 @@ use crate::units::RgbPicture;
 const LONGEST: u64 = 16_384;
 
 /// How one item is varied in one epoch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Variation {
     /// Of the crop, in the places there are, as a share of 2^32: top, left.
     crop: (u32, u32),
@@ -20,6 +20,54 @@ pub struct Variation {
     flip: bool,
     /// Bars of the spectrogram: first row and rows, first column and columns, as drawn.
     bars: [(u32, u32); 2],
+    /// Of the colours; `None` where they stay.
+    colors: Option<Colors>,
+}
+
+/// How the colours of a picture are moved: `out = matrix * in + shift`, values 0 to 255.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Colors {
+    matrix: [[f32; 3]; 3],
+    shift: f32,
+}
+
+/// Weights of red, green and blue in a grey.
+const GREY: [f32; 3] = [0.299, 0.587, 0.114];
+
+impl Colors {
+    /// `strength` 1 turns hues by up to a third of the circle, lets saturation go from 0 to
+    /// double, contrast and brightness from a half to one and a half.
+    fn new(dice: &mut Dice, strength: f64) -> Self {
+        let around = |dice: &mut Dice, reach: f64| (1.0 + strength * dice.range(-reach, reach)) as f32;
+        let saturation = around(dice, 1.0).max(0.0);
+        let contrast = around(dice, 0.5);
+        let brightness = around(dice, 0.5);
+        let angle = strength * dice.range(-1.0, 1.0) * std::f64::consts::TAU / 3.0;
+        // A turn about the grey axis.
+        let (sin, cos) = (angle.sin() as f32, angle.cos() as f32);
+        let (third, root) = ((1.0 - cos) / 3.0, (1.0f32 / 3.0).sqrt() * sin);
+        let turn = [
+            [cos + third, third - root, third + root],
+            [third + root, cos + third, third - root],
+            [third - root, third + root, cos + third],
+        ];
+        let gain = contrast * brightness;
+        let row = |r: usize| {
+            std::array::from_fn(|c| {
+                let grey = (0..3).map(|k| GREY[k] * turn[k][c]).sum::<f32>();
+                gain * (saturation * turn[r][c] + (1.0 - saturation) * grey)
+            })
+        };
+        Self { matrix: [row(0), row(1), row(2)], shift: 127.5 * brightness * (1.0 - contrast) }
+    }
+
+    fn apply(&self, pixel: &[u8]) -> [u8; 3] {
+        let at = |i: usize| pixel.get(i).copied().map_or(0.0, f32::from);
+        let (r, g, b) = (at(0), at(1), at(2));
+        self.matrix.map(|m| {
+            (m[0] * r + m[1] * g + m[2] * b + self.shift).round().clamp(0.0, 255.0) as u8
+        })
+    }
 }
 
 /// Varies pictures and sounds.
@@ -54,7 +102,9 @@ impl Augment {
             let first = sound.int(0, range - 1);
             (first, sound.int(0, self.section.mask_width.max(1) - 1))
         };
-        Variation { crop, flip, bars: [bar(row_range), bar(column_range)] }
+        let colors = (self.section.color > 0.0)
+            .then(|| Colors::new(&mut dice.part("colors"), self.section.color));
+        Variation { crop, flip, bars: [bar(row_range), bar(column_range)], colors }
     }
 
     /// The network's picture input, `[3, 224, 224]`: Pillow's resize of the shorter side, the
@@ -76,7 +126,14 @@ impl Augment {
         };
         let top = place(variation.crop.0, resized.height());
         let left = place(variation.crop.1, resized.width());
-        cut(&resized, top, left, variation.flip)
+        let cut = cut(&resized, top, left, variation.flip);
+        match &variation.colors {
+            None => cut,
+            Some(colors) => {
+                let data = cut.data().chunks_exact(3).flat_map(|p| colors.apply(p)).collect();
+                RgbPicture::new(INPUT_SIDE, INPUT_SIDE, data).unwrap_or(cut)
+            }
+        }
     }
 
     /// Size after the resize of the shorter side; `None` where there is no crop: not wanted, or
@@ -198,6 +255,26 @@ mod tests {
         assert!((440..560).contains(&n), "{n}");
         let never = augment(|s| s.flip = 0.0);
         assert!((0..50).all(|i| !never.variation(0, i, 200).flip));
+    }
+
+    #[test]
+    fn colours_move_when_asked_and_greys_stay_grey() {
+        let a = augment(|s| (s.crop, s.flip, s.color) = (false, 0.0, 1.0));
+        let still = augment(|s| (s.crop, s.flip) = (false, 0.0));
+        let src = ramp(224, 224);
+        assert_eq!(still.varied_picture(&src, &still.variation(0, 1, 200)), src);
+        let grey = RgbPicture::new(224, 224, vec![90; 3 * 224 * 224]).unwrap();
+        let (mut moved, mut darkest, mut brightest) = (0, 255, 0);
+        for item in 0..40 {
+            let v = a.variation(0, item, 200);
+            moved += usize::from(a.varied_picture(&src, &v) != src);
+            let out = a.varied_picture(&grey, &v);
+            let p = &out.data()[..3];
+            assert!(p.iter().all(|c| c.abs_diff(p[0]) <= 1), "{p:?}");
+            (darkest, brightest) = (darkest.min(p[0]), brightest.max(p[0]));
+        }
+        assert_eq!(moved, 40);
+        assert!(darkest < 70 && brightest > 110, "{darkest} {brightest}");
     }
 
     #[test]

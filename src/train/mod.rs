@@ -14,11 +14,18 @@ pub mod events;
 mod flags;
 mod held_out;
 pub mod initial;
+pub mod loader;
 pub mod loss;
 mod optim;
+mod order;
+mod outbox;
 mod schedule;
+mod silence;
 mod step;
+#[cfg(test)]
+pub(crate) mod testing;
 mod validate;
+pub mod warm;
 
 pub use augment::{Augment, Variation};
 pub use calibrate::{
@@ -30,6 +37,8 @@ pub use config::{
     RunSection, SETTINGS, ScheduleSection, Setting, TrainConfig, WarmSection, preset,
 };
 pub use optim::{Adam, Grads, NotFinite, guard_finite};
+pub use order::Order;
 pub use schedule::{ParamPart, Schedule};
+pub use silence::no_source_sound;
 pub use step::{Batch, Learner, StepError, StepReport};
 pub use validate::{UNMEASURED, ValidateError, Validator};

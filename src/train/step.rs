@@ -4,7 +4,7 @@ use burn::module::Param;
 use burn::tensor::{Tensor, TensorData};
 
 use super::config::TrainConfig;
-use super::loss::{LossValues, Losses, Parts, PartsOptions};
+use super::loss::{LossValues, Losses, Parts, PartsOptions, contrastive};
 use super::optim::{Adam, Grads, NotFinite, guard_finite};
 use super::schedule::{ParamPart, Schedule};
 use crate::features::{BINS, INPUT_SIDE};
@@ -33,6 +33,8 @@ pub struct StepReport {
     pub step: u64,
     /// The loss before the step.
     pub losses: LossValues,
+    /// The contrastive term's halves: picture finds sound, sound finds picture.
+    pub halves: [f64; 2],
     /// Length of the gradient, before any limit to it.
     pub grad_norm: f64,
     /// The learning rate, before the parts' multiples.
@@ -189,13 +191,16 @@ impl Learner {
 
     fn try_step(&mut self, step: u64, batch: &Batch) -> Result<StepReport, StepError> {
         let weights = self.schedule.weights(step);
-        let losses = Losses::of(&self.parts(step, batch)?);
+        let parts = self.parts(step, batch)?;
+        let losses = Losses::of(&parts);
         let total = losses.total(weights).ok_or(StepError::Nothing)?;
         if !total.is_tracked() {
             return Err(StepError::Nothing);
         }
         let mut grads = Grads::take(total.backward(), &mut self.model);
         let values = losses.read(weights).ok_or(StepError::Device(step))?;
+        let by_picture = contrastive::picture_half(&parts).ok_or(StepError::Device(step))?;
+        let halves = [by_picture, values.terms[0] - by_picture];
         let norm = grads.norm();
         guard_finite(&values, &grads, norm).map_err(|source| StepError::NotFinite {
             step,
@@ -209,7 +214,7 @@ impl Learner {
             ParamPart::of(name).map_or(0.0, |part| schedule.rate_of(part, step))
         });
         let learning_rate = schedule.learning_rate(step);
-        Ok(StepReport { step, losses: values, grad_norm, learning_rate })
+        Ok(StepReport { step, losses: values, halves, grad_norm, learning_rate })
     }
 }
 

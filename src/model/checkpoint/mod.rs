@@ -97,6 +97,32 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
+    /// An FNAC network of this size from a whole state dict, as training makes them; the hash is
+    /// that of the tensors.
+    pub fn from_state(
+        config: FnacConfig,
+        card: CheckpointCard,
+        mut tensors: BTreeMap<String, RawTensor>,
+    ) -> Self {
+        for spec in config.state_dict() {
+            if super::is_counter(&spec.name) {
+                let counter = RawTensor { shape: spec.shape, data: vec![0.0] };
+                tensors.entry(spec.name).or_insert(counter);
+            }
+        }
+        let sha256 = sha256_of_tensors(&tensors);
+        Self {
+            config,
+            card,
+            tensors,
+            kind: CheckpointKind::Fnac,
+            format: CheckpointFormat::OwnSafetensors,
+            sha256,
+            path: None,
+            notes: Vec::new(),
+        }
+    }
+
     /// Reads and checks a checkpoint: official or EZ-VSL `.pth` (zip or older container, with or
     /// without `module.`, the optimizer beside it passed over), a bare state dict, torchvision's
     /// resnet18, SafeTensors with or without a card. Nothing in the file is executed.

@@ -26,6 +26,12 @@ pub fn halves(parts: &Parts) -> [Tensor<1>; 2] {
     [by_picture, by_sound].map(|log_p| -diagonal(log_p).mean())
 }
 
+/// The first of the [`halves`], read from the device; `None` when the device does not give it.
+pub fn picture_half(parts: &Parts) -> Option<f64> {
+    let by_picture = -diagonal(log_softmax(parts.logits_with_extra().detach(), 1)).mean();
+    by_picture.try_into_data().ok()?.convert::<f64>().try_to_vec::<f64>().ok()?.first().copied()
+}
+
 /// Entries (i, i), `[B, 1]`.
 fn diagonal(m: Tensor<2>) -> Tensor<2> {
     let rows = m.dims()[0] as i64;
