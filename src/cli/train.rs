@@ -97,11 +97,12 @@ pub fn run(m: &ArgMatches) -> CliResult {
                     p.add(1);
                     if !quiet && row.step.is_multiple_of(25) {
                         p.note(&format!(
-                            "{} step {}: loss {:.4} (contrastive {:.4}), rate {:.2e}, {:.2} + {:.2} s",
+                            "{} step {}: loss {:.4} ({:.4}, {:.3}), rate {:.2e}, {:.2} + {:.2} s",
                             row.stage.name(),
                             row.step,
                             row.losses.total(),
                             row.losses.terms[0],
+                            row.halves[0],
                             row.learning_rate,
                             row.wait,
                             row.compute

@@ -125,7 +125,8 @@ impl Dataset {
         let size = |p: &Path| std::fs::metadata(p).map_or(0, |m| m.len());
         for item in &self.items {
             let PictureRef::File(picture) = &item.picture;
-            for (text, n) in [(item.id.as_str(), 0), ("", size(picture)), ("", size(&item.sound.path))]
+            for (text, n) in
+                [(item.id.as_str(), 0), ("", size(picture)), ("", size(&item.sound.path))]
             {
                 hash.update((text.len() as u64).to_le_bytes());
                 hash.update(text.as_bytes());
@@ -141,10 +142,7 @@ pub(super) fn kinds_of(track: &TruthTrack) -> (Vec<String>, Vec<String>) {
     let boxed = |s: &&crate::truth::Source| s.moments.iter().any(|m| m.bbox.is_some());
     let seen = || track.sources.iter().filter(boxed);
     let names = |it: Vec<&crate::truth::Source>| it.into_iter().map(|s| s.kind.clone()).collect();
-    (
-        names(seen().filter(|s| !s.sounding.is_empty()).collect()),
-        names(seen().collect()),
-    )
+    (names(seen().filter(|s| !s.sounding.is_empty()).collect()), names(seen().collect()))
 }
 
 /// A decoded sample or why there is none.
@@ -194,9 +192,9 @@ impl Item {
     /// The file cannot be read.
     pub fn load_truth(&self) -> Result<Option<TruthTrack>, DataError> {
         match &self.truth {
-            Some(TruthRef::Track(path)) => TruthTrack::read(path).map(Some).map_err(|e| {
-                DataError::read(path, e.to_string(), "Check the file, or remove it.")
-            }),
+            Some(TruthRef::Track(path)) => TruthTrack::read(path)
+                .map(Some)
+                .map_err(|e| DataError::read(path, e.to_string(), "Check the file, or remove it.")),
             _ => Ok(None),
         }
     }

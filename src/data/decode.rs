@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::DataError;
 use super::dataset::{Moment, SoundRef};
-use crate::features::{SAMPLES_SECS, tile, window_plan, WindowPlan};
+use crate::features::{SAMPLES_SECS, WindowPlan, tile, window_plan};
 use crate::units::RgbPicture;
 
 /// An upright picture file.

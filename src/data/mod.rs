@@ -29,7 +29,8 @@ pub use boxes::{fraction, raster, vggss_rule};
 pub use clips::{ClipFolder, ClipFrames};
 pub use crew::{Made, Stopped, each};
 pub use dataset::{
-    Dataset, Item, LeftOut, Moment, OpenOptions, PictureRef, Sample, SampleResult, SoundRef, TruthRef,
+    Dataset, Item, LeftOut, Moment, OpenOptions, PictureRef, Sample, SampleResult, SoundRef,
+    TruthRef,
 };
 pub use error::DataError;
 pub use lists::{ItemFacts, ListShares, write_lists, write_table};

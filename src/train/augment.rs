@@ -38,7 +38,8 @@ impl Colors {
     /// `strength` 1 turns hues by up to a third of the circle, lets saturation go from 0 to
     /// double, contrast and brightness from a half to one and a half.
     fn new(dice: &mut Dice, strength: f64) -> Self {
-        let around = |dice: &mut Dice, reach: f64| (1.0 + strength * dice.range(-reach, reach)) as f32;
+        let around =
+            |dice: &mut Dice, reach: f64| (1.0 + strength * dice.range(-reach, reach)) as f32;
         let saturation = around(dice, 1.0).max(0.0);
         let contrast = around(dice, 0.5);
         let brightness = around(dice, 0.5);
@@ -64,9 +65,8 @@ impl Colors {
     fn apply(&self, pixel: &[u8]) -> [u8; 3] {
         let at = |i: usize| pixel.get(i).copied().map_or(0.0, f32::from);
         let (r, g, b) = (at(0), at(1), at(2));
-        self.matrix.map(|m| {
-            (m[0] * r + m[1] * g + m[2] * b + self.shift).round().clamp(0.0, 255.0) as u8
-        })
+        self.matrix
+            .map(|m| (m[0] * r + m[1] * g + m[2] * b + self.shift).round().clamp(0.0, 255.0) as u8)
     }
 }
 
@@ -115,31 +115,42 @@ impl Augment {
 
     /// [`Self::picture`] before the normalisation: 224 x 224 pixels, for showing what is seen.
     pub fn varied_picture(&self, src: &RgbPicture, variation: &Variation) -> RgbPicture {
-        let resized = match self.resized_size(src) {
+        self.varied_picture_of(src, variation, INPUT_SIDE)
+    }
+
+    /// The same with another side than 224 pixels, all lengths in proportion.
+    pub fn varied_picture_of(
+        &self,
+        src: &RgbPicture,
+        variation: &Variation,
+        side: u32,
+    ) -> RgbPicture {
+        let resized = match self.resized_size(src, side) {
             Some((w, h)) => resize_bicubic(src, w, h),
             // Without a crop the picture is squeezed, as when showing.
-            None => resize_bicubic(src, INPUT_SIDE, INPUT_SIDE),
+            None => resize_bicubic(src, side, side),
         };
-        let place = |share: u32, side: u32| {
-            // Of 0 ..= side - 224, each equally likely.
-            ((u64::from(share) * u64::from(side - INPUT_SIDE + 1)) >> 32) as usize
+        let place = |share: u32, length: u32| {
+            // Of 0 ..= length - side, each equally likely.
+            ((u64::from(share) * u64::from(length - side + 1)) >> 32) as usize
         };
         let top = place(variation.crop.0, resized.height());
         let left = place(variation.crop.1, resized.width());
-        let cut = cut(&resized, top, left, variation.flip);
+        let cut = cut(&resized, top, left, side, variation.flip);
         match &variation.colors {
             None => cut,
             Some(colors) => {
                 let data = cut.data().chunks_exact(3).flat_map(|p| colors.apply(p)).collect();
-                RgbPicture::new(INPUT_SIDE, INPUT_SIDE, data).unwrap_or(cut)
+                RgbPicture::new(side, side, data).unwrap_or(cut)
             }
         }
     }
 
     /// Size after the resize of the shorter side; `None` where there is no crop: not wanted, or
     /// a strip so long that it is squeezed instead.
-    fn resized_size(&self, src: &RgbPicture) -> Option<(u32, u32)> {
+    fn resized_size(&self, src: &RgbPicture, side: u32) -> Option<(u32, u32)> {
         let short = u64::from(self.section.shorter_side.max(INPUT_SIDE));
+        let short = short * u64::from(side) / u64::from(INPUT_SIDE);
         let (w, h) = (u64::from(src.width()), u64::from(src.height()));
         let long = short * w.max(h) / w.min(h);
         if !self.section.crop || long > LONGEST {
@@ -178,9 +189,9 @@ impl Augment {
     }
 }
 
-/// 224 x 224 pixels from (top, left) on, mirrored where asked. The picture is at least as large.
-fn cut(src: &RgbPicture, top: usize, left: usize, flip: bool) -> RgbPicture {
-    let side = INPUT_SIDE as usize;
+/// `length` x `length` pixels from (top, left) on, mirrored where asked. The picture is at least as large.
+fn cut(src: &RgbPicture, top: usize, left: usize, length: u32, flip: bool) -> RgbPicture {
+    let side = length as usize;
     let stride = 3 * src.width() as usize;
     let mut data = Vec::with_capacity(3 * side * side);
     for row in src.data().chunks_exact(stride).skip(top).take(side) {
@@ -191,8 +202,8 @@ fn cut(src: &RgbPicture, top: usize, left: usize, flip: bool) -> RgbPicture {
             data.extend_from_slice(row);
         }
     }
-    // Never the case: the rows above are 224 of 224 pixels.
-    RgbPicture::new(INPUT_SIDE, INPUT_SIDE, data).unwrap_or_else(|| src.clone())
+    // Never the case: the rows above are as many as they are long.
+    RgbPicture::new(length, length, data).unwrap_or_else(|| src.clone())
 }
 
 #[cfg(test)]
@@ -215,13 +226,14 @@ mod tests {
     #[test]
     fn the_shorter_side_becomes_246_as_in_torchvision() {
         let a = augment(|_| ());
-        let size = |w, h| a.resized_size(&ramp(w, h));
+        let size = |w, h| a.resized_size(&ramp(w, h), 224);
         assert_eq!(size(640, 360), Some((437, 246)));
         assert_eq!(size(360, 640), Some((246, 437)));
         assert_eq!(size(246, 246), Some((246, 246)));
         assert_eq!(size(100, 101), Some((246, 248)));
+        assert_eq!(a.resized_size(&ramp(112, 112), 112), Some((123, 123)));
         assert_eq!(size(3, 2000), None, "squeezed rather than 40 megapixels");
-        assert_eq!(augment(|s| s.crop = false).resized_size(&ramp(64, 36)), None);
+        assert_eq!(augment(|s| s.crop = false).resized_size(&ramp(64, 36), 224), None);
     }
 
     #[test]

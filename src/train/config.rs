@@ -268,6 +268,9 @@ pub struct DataSection {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct WarmSection {
+    /// Folder with the labelled items; empty for the one that is learnt from. Pictures of one
+    /// thing each start a tower soonest.
+    pub data: String,
     /// Steps of the picture tower; 0 for none.
     pub image_steps: u64,
     /// Steps of the sound tower; 0 for none.
@@ -389,7 +392,14 @@ impl Default for DataSection {
 
 impl Default for WarmSection {
     fn default() -> Self {
-        Self { image_steps: 0, sound_steps: 0, batch: 64, side: 112, learning_rate: 1e-3 }
+        Self {
+            data: String::new(),
+            image_steps: 0,
+            sound_steps: 0,
+            batch: 64,
+            side: 112,
+            learning_rate: 1e-3,
+        }
     }
 }
 

@@ -183,7 +183,8 @@ impl Run {
             let network = config.network();
             (network, initial::scratch(network, config.seed), "scratch".to_owned())
         } else {
-            let base = Checkpoint::read(std::path::Path::new(&config.model.start)).map_err(other)?;
+            let base =
+                Checkpoint::read(std::path::Path::new(&config.model.start)).map_err(other)?;
             (base.config, base.tensors, config.model.start.clone())
         };
         let device = Device::flex().autodiff();
@@ -214,8 +215,14 @@ impl Run {
                 continue;
             }
             self.out.send(TrainEvent::Stage(stage));
+            let labelled = if config.warm.data.is_empty() {
+                set.clone()
+            } else {
+                let dir = std::path::Path::new(&config.warm.data);
+                Arc::new(Dataset::open(dir, &OpenOptions::default()).map_err(other)?)
+            };
             let batches =
-                WarmBatches::new(set.clone(), &config, tower, rate).map_err(TrainError::Other)?;
+                WarmBatches::new(labelled, &config, tower, rate).map_err(TrainError::Other)?;
             let mut learner = WarmLearner::new(model, &config, tower, batches.classes());
             let mut loader =
                 Loader::new(Arc::new(batches), 0, steps, config.data.workers).map_err(other)?;

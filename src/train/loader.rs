@@ -14,8 +14,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use super::augment::Augment;
 use super::config::TrainConfig;
 use super::order::Order;
-use super::step::Batch;
 use super::silence::no_source_sound;
+use super::step::Batch;
 use crate::data::{Dataset, Item};
 use crate::features::{SAMPLES_SECS, SpectrogramPlan, frames_of};
 use crate::synth::Dice;
@@ -222,14 +222,8 @@ impl Loader {
     ) -> std::io::Result<Self> {
         let n = if workers == 0 { usual_workers() } else { workers.min(64) };
         let stop = Arc::new(AtomicBool::new(false));
-        let mut loader = Self {
-            queues: Vec::new(),
-            first,
-            next: first,
-            last,
-            stop,
-            threads: Vec::new(),
-        };
+        let mut loader =
+            Self { queues: Vec::new(), first, next: first, last, stop, threads: Vec::new() };
         for w in 0..n as u64 {
             let (tx, rx) = bounded(1);
             let (maker, stop) = (maker.clone(), loader.stop.clone());

@@ -185,7 +185,13 @@ impl Adam {
     }
 
     /// One parameter's new value; for parameters beside the network after [`Self::step`].
-    pub(super) fn moved(&mut self, name: &str, value: Tensor<1>, grad: Tensor<1>, rate: f64) -> Tensor<1> {
+    pub(super) fn moved(
+        &mut self,
+        name: &str,
+        value: Tensor<1>,
+        grad: Tensor<1>,
+        rate: f64,
+    ) -> Tensor<1> {
         let OptimSection { beta1, beta2, eps, weight_decay, .. } = self.section;
         let grad = if weight_decay == 0.0 { grad } else { grad + value.clone() * weight_decay };
         let fresh = grad.clone() * (1.0 - beta1);

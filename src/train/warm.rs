@@ -23,7 +23,7 @@ use super::optim::{Adam, Grads};
 use super::order::Order;
 use super::step::{StepError, StepReport};
 use crate::data::{Dataset, Item};
-use crate::features::{BINS, INPUT_SIDE, frames_of, image_tensor, resize_bicubic};
+use crate::features::{BINS, frames_of, image_tensor};
 use crate::model::Fnac;
 use crate::synth::Dice;
 
@@ -119,17 +119,19 @@ impl WarmBatches {
         self.classes.len()
     }
 
-    fn input(&self, i: usize, item: &Item, epoch: u64, state: &mut WorkerState) -> Option<Vec<f32>> {
+    fn input(
+        &self,
+        i: usize,
+        item: &Item,
+        epoch: u64,
+        state: &mut WorkerState,
+    ) -> Option<Vec<f32>> {
         match self.tower {
             Tower::Image => {
                 let variation = self.augment.variation(epoch, i as u64, 1);
                 let picture = item.load_picture().ok()?;
-                let varied = self.augment.varied_picture(&picture, &variation);
-                Some(if self.side == INPUT_SIDE {
-                    image_tensor(&varied)
-                } else {
-                    image_tensor(&resize_bicubic(&varied, self.side, self.side))
-                })
+                let varied = self.augment.varied_picture_of(&picture, &variation, self.side);
+                Some(image_tensor(&varied))
             }
             Tower::Sound => {
                 let sound = item.load_sound(self.rate).ok()?;
@@ -239,10 +241,8 @@ impl WarmLearner {
         let (device, dtype) = (self.model.device(), self.model.dtype());
         let logits: Tensor<2> = match self.tower {
             Tower::Image => {
-                let data = TensorData::new(
-                    loaded.batch.pictures.clone(),
-                    [b, 3, self.side, self.side],
-                );
+                let data =
+                    TensorData::new(loaded.batch.pictures.clone(), [b, 3, self.side, self.side]);
                 let x = self.model.image_features(Tensor::from_data(data, (&device, dtype)));
                 let [b, f, h, w] = x.dims();
                 let cells: Tensor<2> =
@@ -285,13 +285,7 @@ impl WarmLearner {
         let new = self.adam.moved("head.bias", self.bias.clone().inner(), bias, rate);
         self.bias = Tensor::from_inner(new).require_grad();
         let right = right(&read(logits.detach().reshape([b * k])).ok_or_else(lost)?, loaded, k);
-        Ok(StepReport {
-            step,
-            losses,
-            halves: [right, 0.0],
-            grad_norm: norm,
-            learning_rate: rate,
-        })
+        Ok(StepReport { step, losses, halves: [right, 0.0], grad_norm: norm, learning_rate: rate })
     }
 }
 
@@ -338,7 +332,9 @@ mod tests {
             // One batch again and again: memorising it is enough.
             let loaded = batches.make(0, &mut state);
             assert_eq!(loaded.targets.len(), 8 * classes);
-            assert!(loaded.targets.chunks(classes).all(|r| (r.iter().sum::<f32>() - 1.0).abs() < 1e-6));
+            assert!(
+                loaded.targets.chunks(classes).all(|r| (r.iter().sum::<f32>() - 1.0).abs() < 1e-6)
+            );
             let losses: Vec<f64> =
                 (0..12).map(|s| learner.step(s, &loaded).unwrap().losses.total()).collect();
             assert!(losses[11] < 0.7 * losses[0], "{tower:?}: {losses:?}");
@@ -347,10 +343,11 @@ mod tests {
                 Tower::Image => ("imgnet.", "audnet."),
                 Tower::Sound => ("audnet.", "imgnet."),
             };
-            let changed = |prefix: &str| {
-                after.iter().any(|(k, v)| k.starts_with(prefix) && before[k] != *v)
-            };
-            assert!(changed(own) && !changed(other) && !changed("img_proj") && !changed("aud_proj"));
+            let changed =
+                |prefix: &str| after.iter().any(|(k, v)| k.starts_with(prefix) && before[k] != *v);
+            assert!(
+                changed(own) && !changed(other) && !changed("img_proj") && !changed("aud_proj")
+            );
         }
     }
 
@@ -358,7 +355,11 @@ mod tests {
     fn without_labels_there_is_no_supervised_start() {
         let mut set = (*twelve()).clone();
         set.items.iter_mut().for_each(|i| i.seen.clear());
-        let refused = WarmBatches::new(Arc::new(set), &config(), Tower::Image, 16_000).err().unwrap();
-        assert!(refused.contains("class labels") && refused.contains("warm.image_steps"), "{refused}");
+        let refused =
+            WarmBatches::new(Arc::new(set), &config(), Tower::Image, 16_000).err().unwrap();
+        assert!(
+            refused.contains("class labels") && refused.contains("warm.image_steps"),
+            "{refused}"
+        );
     }
 }

@@ -26,11 +26,8 @@ pub static READERS: &[Reader] = &[pairs::READER];
 pub(super) fn open(root: &Path, options: &OpenOptions) -> Result<Dataset, DataError> {
     let named = |r: &&Reader| r.name == options.format;
     let auto = options.format.is_empty() || options.format == "auto";
-    let found = if auto {
-        READERS.iter().find(|r| (r.detect)(root))
-    } else {
-        READERS.iter().find(named)
-    };
+    let found =
+        if auto { READERS.iter().find(|r| (r.detect)(root)) } else { READERS.iter().find(named) };
     let Some(reader) = found else {
         let names: Vec<_> = READERS.iter().map(|r| r.name).collect();
         let cause = if auto {

@@ -60,7 +60,8 @@ fn open(root: &Path, options: &OpenOptions) -> Result<Dataset, DataError> {
             let path = truths.join(format!("{id}.truth.json"));
             let (mut sounding, mut seen, mut truth) = (Vec::new(), Vec::new(), None);
             if path.is_file() {
-                let track = TruthTrack::read(&path).map_err(|e| left(id.clone(), &e.to_string()))?;
+                let track =
+                    TruthTrack::read(&path).map_err(|e| left(id.clone(), &e.to_string()))?;
                 (sounding, seen) = kinds_of(&track);
                 truth = Some(TruthRef::Track(path));
             }
@@ -68,12 +69,8 @@ fn open(root: &Path, options: &OpenOptions) -> Result<Dataset, DataError> {
             Ok(Item { id, picture: PictureRef::File(picture), sound, sounding, seen, truth })
         })
         .collect();
-    let mut set = Dataset {
-        root: root.into(),
-        format: READER.name.into(),
-        listed,
-        ..Dataset::default()
-    };
+    let mut set =
+        Dataset { root: root.into(), format: READER.name.into(), listed, ..Dataset::default() };
     for item in found {
         match item {
             Ok(item) => set.items.push(item),

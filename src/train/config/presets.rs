@@ -2,8 +2,7 @@
 
 use super::{
     AugmentSection, BatchSection, ConfigError, DropoutSection, FreezeSection, LossSection,
-    MaskRule, ModelSection, OptimSection, RateShape, ScheduleSection, TrainConfig,
-    WarmSection,
+    MaskRule, ModelSection, OptimSection, RateShape, ScheduleSection, TrainConfig, WarmSection,
 };
 use crate::train::loss::Pooling;
 
@@ -84,18 +83,8 @@ fn quick_demo() -> TrainConfig {
         optim: OptimSection { learning_rate: 1e-3, ..OptimSection::default() },
         dropout: DropoutSection { image: 0.0, sound: 0.0 },
         batch: BatchSection { size: 32, no_source: 4 },
-        augment: AugmentSection {
-            masks: MaskRule::Off,
-            color: 0.3,
-            ..AugmentSection::default()
-        },
-        warm: WarmSection {
-            image_steps: 500,
-            sound_steps: 300,
-            batch: 32,
-            side: 224,
-            learning_rate: 1e-3,
-        },
+        augment: AugmentSection { masks: MaskRule::Off, color: 0.3, ..AugmentSection::default() },
+        warm: WarmSection { image_steps: 600, sound_steps: 200, ..WarmSection::default() },
         ..TrainConfig::default()
     }
 }

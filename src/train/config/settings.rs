@@ -85,6 +85,7 @@ pub static SETTINGS: &[Setting] = &[
     s("data.exclude", "file with names never to learn from, such as a test set's"),
     s("data.mix_within_class", "give a picture the sound of any item of its class, drawn anew"),
     s("data.workers", "threads that load; 0: one fewer than there are cores"),
+    s("warm.data", "folder with labelled items for it; empty: data.train"),
     s("warm.image_steps", "supervised steps of the picture tower on class labels; 0: none"),
     s("warm.sound_steps", "supervised steps of the sound tower on class labels; 0: none"),
     s("warm.batch", "items in such a step"),
