@@ -37,6 +37,12 @@ pub struct Loaded {
     pub targets: Vec<f32>,
 }
 
+impl Default for WorkerState {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// What a worker keeps from batch to batch.
 pub struct WorkerState {
     /// Plans and buffers of the spectrogram.
@@ -45,7 +51,8 @@ pub struct WorkerState {
 }
 
 impl WorkerState {
-    fn new() -> Self {
+    /// Before the first batch.
+    pub fn new() -> Self {
         Self { plan: SpectrogramPlan::new(), shuffled: None }
     }
 
