@@ -46,7 +46,7 @@ fn pairs(library: &Library, n: u64, jobs: usize, format: PictureFormat) -> (f64,
     let mut facts = Vec::new();
     let go = AtomicBool::new(false);
     let make = |i| folder.write(i, &pair(library, &options, i)).map(Made::New);
-    each(0..n, jobs, &go, make, |_, made| {
+    each("synth", 0..n, jobs, &go, make, |_, made| {
         if let Made::New(f) = made {
             facts.push(f);
         }
@@ -94,7 +94,7 @@ fn clips(library: &Library, n: u64, secs: f64, size: (u32, u32), jobs: usize) ->
         let movie = Movie::plan(library, &options, 1, i).unwrap();
         folder.write(i, &Film(&movie, library), &go).map(|f| f.map_or(Made::Stopped, Made::New))
     };
-    each(0..n, jobs, &go, make, |_, _| {}).unwrap();
+    each("synth", 0..n, jobs, &go, make, |_, _| {}).unwrap();
     started.elapsed().as_secs_f64()
 }
 

@@ -5,9 +5,11 @@
 //! [`SUBCOMMANDS`].
 
 mod checkpoint;
+mod data;
 mod device_trial;
 mod doctor;
 mod localize;
+mod prepare;
 mod probe;
 mod progress;
 mod story;
@@ -105,6 +107,20 @@ pub const SUBCOMMANDS: &[Subcommand] = &[
         hidden: false,
         args: train::args,
         run: train::run,
+    },
+    Subcommand {
+        name: "prepare",
+        about: "Cut pairs of picture and sound to learn from out of a folder of videos",
+        hidden: false,
+        args: prepare::args,
+        run: prepare::run,
+    },
+    Subcommand {
+        name: "data",
+        about: "Look through a data set: what is missing, broken, silent, there twice",
+        hidden: false,
+        args: data::args,
+        run: data::run,
     },
     Subcommand {
         name: "doctor",

@@ -183,7 +183,7 @@ impl Run<'_> {
             }
             progress.add(1);
         };
-        let ended = each(o.start..o.start + o.count, o.jobs, self.stop, make, report);
+        let ended = each("synth", o.start..o.start + o.count, o.jobs, self.stop, make, report);
         drop(progress);
         done.secs = started.elapsed().as_secs_f64();
         match ended {

@@ -30,10 +30,11 @@ pub enum Stopped {
 /// Results that may wait for the caller, per thread.
 const WAITING: usize = 4;
 
-/// Makes each of `items` on `jobs` threads named `fnac-synth-N`; `report` is called on the
+/// Makes each of `items` on `jobs` threads named `fnac-CREW-N`; `report` is called on the
 /// caller's thread as they end, in any order. A raised `stop` ends it after the items in hand;
 /// so does the first error, which is returned.
 pub fn each<T: Send, E: Send>(
+    crew: &str,
     items: Range<u64>,
     jobs: usize,
     stop: &AtomicBool,
@@ -66,7 +67,7 @@ pub fn each<T: Send, E: Send>(
                     }
                 }
             };
-            let thread = std::thread::Builder::new().name(format!("fnac-synth-{n}"));
+            let thread = std::thread::Builder::new().name(format!("fnac-{crew}-{n}"));
             match thread.spawn_scoped(scope, work) {
                 Ok(_) => spawned += 1,
                 // Fewer hands make the same items.
@@ -120,7 +121,7 @@ mod tests {
             std::thread::sleep(std::time::Duration::from_millis(1));
             Ok::<_, String>(if i % 10 == 3 { Made::LeftOut("why".into()) } else { Made::New(i) })
         };
-        let end = each(5..105, 3, &stop, make, |i, made| seen.push((i, made))).unwrap();
+        let end = each("synth", 5..105, 3, &stop, make, |i, made| seen.push((i, made))).unwrap();
         assert_eq!(end, Stopped::No);
         seen.sort_by_key(|s| s.0);
         assert_eq!(seen.iter().map(|s| s.0).collect::<Vec<_>>(), (5..105).collect::<Vec<_>>());
@@ -141,7 +142,7 @@ mod tests {
             Ok::<_, String>(Made::New(()))
         };
         let mut seen = 0;
-        let end = each(0..1_000_000, 2, &stop, make, |_, _| seen += 1).unwrap();
+        let end = each("synth", 0..1_000_000, 2, &stop, make, |_, _| seen += 1).unwrap();
         assert_eq!(end, Stopped::Yes);
         assert_eq!(seen, made.load(Ordering::SeqCst), "what was begun is reported");
         assert!((8..100_000).contains(&seen), "{seen}");
@@ -151,8 +152,8 @@ mod tests {
     fn the_first_error_ends_it() {
         let stop = AtomicBool::new(false);
         let make = |i: u64| if i == 4 { Err("full") } else { Ok(Made::Kept(i)) };
-        let error = each(0..1_000_000, 2, &stop, make, |_, _| {}).unwrap_err();
+        let error = each("synth", 0..1_000_000, 2, &stop, make, |_, _| {}).unwrap_err();
         assert_eq!(error, "full");
-        assert_eq!(each(3..3, 2, &stop, make, |_, _| {}).unwrap(), Stopped::No);
+        assert_eq!(each("synth", 3..3, 2, &stop, make, |_, _| {}).unwrap(), Stopped::No);
     }
 }

@@ -78,19 +78,6 @@ impl ListShares {
     }
 }
 
-/// Names in a list file: one a line, of a CSV the first column; empty lines are passed over.
-///
-/// # Errors
-/// The file cannot be read, or holds no name.
-pub(super) fn read_names(path: &Path) -> Result<Vec<String>, DataError> {
-    let remedy = "Name a text file with one item's name a line.";
-    let fail = |cause: String| DataError::read(path, cause, remedy);
-    let text = std::fs::read_to_string(path).map_err(|e| fail(super::error::cause(&e)))?;
-    let first = |l: &str| l.split(',').next().unwrap_or_default().trim().to_owned();
-    let names: Vec<String> = text.lines().map(first).filter(|n| !n.is_empty()).collect();
-    if names.is_empty() { Err(fail("it holds no name".into())) } else { Ok(names) }
-}
-
 /// VGG-SS's three keys, in its order.
 #[derive(Serialize)]
 struct BoxEntry<'a> {

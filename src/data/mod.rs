@@ -14,11 +14,16 @@ mod crew;
 pub mod cutouts;
 mod dataset;
 mod decode;
+pub mod doctor;
 mod error;
 mod lists;
 mod names;
 mod pairs;
+mod prepare;
 mod readers;
+mod roll;
+mod walk;
+mod wav;
 mod whole;
 mod world;
 #[cfg(test)]
@@ -29,13 +34,15 @@ pub use boxes::{fraction, raster, vggss_rule};
 pub use clips::{ClipFolder, ClipFrames};
 pub use crew::{Made, Stopped, each};
 pub use dataset::{
-    Dataset, Item, LeftOut, Moment, OpenOptions, PictureRef, Sample, SampleResult, SoundRef,
-    TruthRef,
+    Dataset, Item, LeftOut, LoadedTruth, Moment, OpenOptions, PictureRef, Sample, SampleResult,
+    SoundRef, TruthRef,
 };
 pub use error::DataError;
 pub use lists::{ItemFacts, ListShares, write_lists, write_table};
 pub use names::{MAX_ITEMS, item_name};
 pub use pairs::{Pair, PairFolder, PictureFormat};
+pub use prepare::{How, Prepare, PrepareOptions, Prepared, Record};
 pub use readers::{READERS, Reader};
+pub use roll::{Entry, Roll};
 pub use whole::write_whole;
 pub use world::{FolderLock, Stamp, WorldFile};

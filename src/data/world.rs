@@ -207,9 +207,9 @@ impl WorldFile {
     }
 }
 
-/// Removes what a killed run left half-written. Only called under the lock and in a folder whose
-/// `world.json` is ours.
-fn remove_parts(folder: &Path) {
+/// Removes what a killed run left half-written. Only called under the lock and in a folder that is
+/// known as ours.
+pub(super) fn remove_parts(folder: &Path) {
     let mut folders = vec![(folder.to_path_buf(), 0)];
     while let Some((dir, depth)) = folders.pop() {
         for entry in std::fs::read_dir(&dir).into_iter().flatten().flatten() {
@@ -230,7 +230,7 @@ fn remove_parts(folder: &Path) {
 }
 
 /// Name of something in a folder that is no dot file.
-fn something_in(folder: &Path) -> Result<Option<String>, DataError> {
+pub(super) fn something_in(folder: &Path) -> Result<Option<String>, DataError> {
     let remedy = "Choose a folder that you may read.";
     let fail = |e: std::io::Error| DataError::read(folder, cause(&e), remedy);
     let mut names = Vec::new();
@@ -280,7 +280,7 @@ pub struct FolderLock {
 impl FolderLock {
     /// `None` when another process has it. Where folders cannot be locked (Windows, some network
     /// disks) nothing is.
-    fn take(folder: &Path) -> Option<Self> {
+    pub(super) fn take(folder: &Path) -> Option<Self> {
         let held = match File::open(folder) {
             Err(_) => None,
             Ok(file) => match file.try_lock() {

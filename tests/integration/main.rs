@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod checkpoints;
+mod datasets;
+mod datasets_cli;
 mod export;
 mod floor_plan;
 mod infer;
