@@ -266,7 +266,7 @@ impl PrepareFile {
                 there.source, self.source
             ));
         }
-        let names = self.options.keys().chain(there.options.keys());
+        let names = there.options.keys().chain(self.options.keys());
         names.into_iter().find_map(|name| {
             let text =
                 |f: &Self| f.options.get(name).map_or("not given", |v| v.as_str()).to_owned();

@@ -37,6 +37,10 @@ impl Shelf {
         let mut found: Vec<(String, String, usize, PathBuf)> = Vec::new();
         for (name, path) in entries(dir)? {
             if path.is_dir() {
+                // A link that leads back to the folder itself holds nothing new.
+                if path.is_symlink() && path.canonicalize().ok() == dir.canonicalize().ok() {
+                    continue;
+                }
                 // A folder that may not be read has no files for us.
                 for (inner, file) in entries(&path).unwrap_or_default() {
                     if let Some((stem, rank)) = named(&inner, endings) {
