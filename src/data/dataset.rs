@@ -328,6 +328,15 @@ impl Item {
         Self { clip: id.clone(), id, picture, sound, sounding, seen, negative: None, truth: None }
     }
 
+    /// When it is, in the clip that it was cut from; zero for a pair of files.
+    pub fn time(&self) -> MediaTime {
+        match (&self.picture, self.sound.moment) {
+            (PictureRef::Frame { time, .. }, _) => *time,
+            (PictureRef::File(_), Moment::Around(time)) => time,
+            (PictureRef::File(_), Moment::Middle) => MediaTime::ZERO,
+        }
+    }
+
     /// Decodes its picture.
     ///
     /// # Errors
@@ -355,7 +364,7 @@ impl Item {
                 let track = TruthTrack::read(path).map_err(|e| {
                     DataError::read(path, e.to_string(), "Check the file, or remove it.")
                 })?;
-                LoadedTruth::Track { track, at: self.picture.time() }
+                LoadedTruth::Track { track, at: self.time() }
             }
             TruthRef::Boxes(boxes) => LoadedTruth::Boxes(boxes.clone()),
             TruthRef::Consensus(boxes) => LoadedTruth::Consensus(boxes.clone()),
@@ -367,7 +376,7 @@ impl Item {
     /// the time of the item's picture. A picture's whole truth counts.
     pub(super) fn describe(&mut self, track: &TruthTrack) {
         let boxed = |s: &Source| s.moments.iter().any(|m| m.bbox.is_some());
-        let at = track.at(self.picture.time());
+        let at = track.at(self.time());
         let seen: Vec<_> = at
             .iter()
             .filter(|a| if track.is_still() { boxed(a.source) } else { a.is_seen() })

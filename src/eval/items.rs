@@ -2,8 +2,7 @@
 
 use super::live::{TruthNow, TruthShape};
 use super::metrics::TruthMap;
-use crate::data::{DataError, Item, Moment, TruthRef};
-use crate::units::MediaTime;
+use crate::data::{DataError, Item, LoadedTruth};
 
 /// What is known about where an item sounds.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,41 +21,32 @@ pub enum ItemTruth {
 /// # Errors
 /// The file cannot be read.
 pub fn truth_of(item: &Item) -> Result<ItemTruth, DataError> {
-    let shape = match &item.truth {
+    let map = match item.load_truth()? {
+        None if item.negative.is_some() => None,
         None => return Ok(ItemTruth::Unknown),
-        Some(TruthRef::Boxes(boxes)) => {
-            return Ok(ItemTruth::Here(TruthMap::from_fractions(boxes)));
+        Some(LoadedTruth::Boxes(boxes)) => {
+            return Ok(ItemTruth::Here(TruthMap::from_fractions(&boxes)));
         }
-        Some(TruthRef::Consensus(boxes)) => {
-            return Ok(ItemTruth::Here(TruthMap::consensus(boxes)));
+        Some(LoadedTruth::Consensus(boxes)) => {
+            return Ok(ItemTruth::Here(TruthMap::consensus(&boxes)));
         }
-        Some(TruthRef::Track(_)) => TruthShape::Boxes,
-        Some(TruthRef::Mask(_)) => TruthShape::Masks,
+        Some(LoadedTruth::Mask(mask)) => Some(TruthMap::from_masks([&mask])),
+        Some(LoadedTruth::Track { track, at }) => TruthNow::of(&track, at, TruthShape::Boxes).map,
     };
-    let Some(track) = item.load_truth()? else { return Ok(ItemTruth::Unknown) };
-    let time = match item.sound.moment {
-        Moment::Around(time) => time,
-        Moment::Middle => MediaTime::ZERO,
-    };
-    let map = TruthNow::of(&track, time, shape).map.filter(|m| m.count() > 0);
+    let map = map.filter(|m| m.count() > 0);
     Ok(map.map_or(ItemTruth::Nothing, ItemTruth::Here))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::{PictureRef, SoundRef};
+    use crate::data::{Moment, PictureRef, SoundRef, TruthRef};
     use crate::truth::TruthTrack;
+    use crate::units::MediaTime;
 
     fn item(truth: Option<TruthRef>, moment: Moment) -> Item {
-        Item {
-            id: "a".into(),
-            picture: PictureRef::File("a.png".into()),
-            sound: SoundRef { path: "a.wav".into(), moment },
-            sounding: Vec::new(),
-            seen: Vec::new(),
-            truth,
-        }
+        let sound = SoundRef { path: "a.wav".into(), moment };
+        Item { truth, ..Item::new("a", PictureRef::File("a.png".into()), sound) }
     }
 
     #[test]
@@ -81,6 +71,9 @@ mod tests {
     fn published_boxes_without_a_pixel_stay_something_to_find() {
         let none = truth_of(&item(None, Moment::Middle)).unwrap();
         assert_eq!(none, ItemTruth::Unknown);
+        let mut negative = item(None, Moment::Middle);
+        negative.negative = Some("silence".into());
+        assert_eq!(truth_of(&negative).unwrap(), ItemTruth::Nothing);
         let reversed = TruthRef::Boxes(vec![[0.5, 0.5, -2.8e16, 0.9]]);
         let empty = truth_of(&item(Some(reversed), Moment::Middle)).unwrap();
         assert_eq!(empty, ItemTruth::Here(TruthMap::empty()));

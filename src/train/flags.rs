@@ -52,13 +52,12 @@ pub fn flags(dir: &Path, n: usize) -> Dataset {
         wav.finalize().unwrap();
         let edges = [x0, y0, x0 + 96, y0 + 96].map(|v| v as f64 / SIDE as f64);
         let names = vec![["red", "green", "blue"][kind].to_owned()];
+        let sound = SoundRef { path: sound, moment: Moment::Middle };
         set.items.push(Item {
-            id,
-            picture: PictureRef::File(picture),
-            sound: SoundRef { path: sound, moment: Moment::Middle },
             sounding: names.clone(),
             seen: names,
             truth: Some(TruthRef::Boxes(vec![edges])),
+            ..Item::new(id, PictureRef::File(picture), sound)
         });
     }
     set

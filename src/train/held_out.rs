@@ -203,8 +203,7 @@ mod tests {
     fn a_broken_item_is_left_out_and_named() {
         let dir = tempfile::tempdir().unwrap();
         let set = flags(dir.path(), 3);
-        let crate::data::PictureRef::File(path) = &set.items[1].picture;
-        std::fs::write(path, b"no picture").unwrap();
+        std::fs::write(set.items[1].picture.path(), b"no picture").unwrap();
         let held = HeldOut::prepare(&set, 16_000);
         assert_eq!((held.items().len(), held.listed()), (2, 3));
         assert_eq!(held.left_out()[0].id, set.items[1].id);
