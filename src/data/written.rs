@@ -371,3 +371,41 @@ fn avsbench_trees_follow_its_loaders_rules() {
         assert_eq!(place.is_complete(1), None);
     }
 }
+
+/// `cargo test --release --lib data::written::speed -- --ignored --nocapture`: pairs a second on one core,
+/// from a folder of the drawn world.
+#[test]
+#[ignore = "measures"]
+fn speed() {
+    use crate::features::resize_bicubic;
+    use crate::synth::{Library, Scene, SceneOptions};
+    let library = Library::drawn().unwrap();
+    for format in [PictureFormat::Png, PictureFormat::Jpg] {
+        let dir = tempfile::tempdir().unwrap();
+        let place =
+            PairFolder::new(dir.path(), format, 16_000, 48_000, (224, 224), stamp()).unwrap();
+        let options = SceneOptions { aspect: 1.0..=1.0, ..SceneOptions::default() };
+        for i in 0..64 {
+            let scene = Scene::plan(&library, &options, 7, i).unwrap();
+            let sound = scene.sound_plan().mono(&library, 16_000);
+            let (picture, truth) = (scene.picture(&library), scene.truth().clone());
+            place.write(i, &Pair { picture, sound, truth }).unwrap();
+        }
+        let options = OpenOptions { format: "pairs".into(), ..OpenOptions::default() };
+        let opened = std::time::Instant::now();
+        let set = Dataset::open(dir.path(), &options).unwrap();
+        let opened = opened.elapsed().as_secs_f64() * 1e3;
+        let began = std::time::Instant::now();
+        for round in 0..4 {
+            for i in 0..set.items.len() {
+                let sample = set.sample(i, 16_000).unwrap();
+                assert_eq!((sample.sound.len(), sample.picture.width()), (48_000, 224));
+                if round == 3 {
+                    resize_bicubic(&sample.picture, 246, 246);
+                }
+            }
+        }
+        let per_second = 256.0 / began.elapsed().as_secs_f64();
+        eprintln!("{format:?}: {per_second:.0} pairs a second; 64 items opened in {opened:.1} ms");
+    }
+}

@@ -160,7 +160,7 @@ impl Run {
         let mut set =
             Dataset::open(std::path::Path::new(&config.data.train), &options).map_err(other)?;
         // Nothing in these pictures sounds: they are no pairs.
-        set.items.retain(|i| i.truth.is_none() || !i.sounding.is_empty());
+        set.items.retain(|i| i.negative.is_none());
         let card = CheckpointCard {
             name: folder.file_name().unwrap_or_default().to_string_lossy().into_owned(),
             tau: config.loss.tau as f32,

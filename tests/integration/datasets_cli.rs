@@ -6,6 +6,8 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use fnac::data::{Dataset, OpenOptions};
+use fnac::media::{AudioSettings, ClipSettings, ClipWriter};
+use fnac::units::{MediaTime, TimeBase};
 
 use crate::datasets::{
     RATE, picture, tone, touch, write_pair, write_picture, write_video, write_wav,
@@ -350,6 +352,28 @@ fn the_doctor_finds_each_planted_defect_and_no_other() {
     assert!(text.contains("11 of 14 usable (pairs)"), "{text}");
     assert!(text.contains("item10: the same sound as item08"), "{text}");
     assert!(text.contains("item03: 2.00 s"), "{text}");
+}
+
+#[test]
+fn a_video_that_does_not_move_is_still() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("still.mp4");
+    let mut settings = ClipSettings::new(96, 64, 10.0, TimeBase::new(1, 5120).unwrap());
+    settings.audio = Some(AudioSettings::default());
+    let rate = AudioSettings::default().rate;
+    let mut writer = ClipWriter::create(&path, settings).unwrap();
+    let p = picture(3, 96, 64);
+    let rgba: Vec<u8> = p.data().chunks_exact(3).flat_map(|c| [c[0], c[1], c[2], 255]).collect();
+    for i in 0..40 {
+        writer.push_video(&rgba, MediaTime::from_millis(100 * i)).unwrap();
+    }
+    let stereo: Vec<f32> = tone(3, 4.0, rate).iter().flat_map(|v| [*v, *v]).collect();
+    writer.push_audio(&stereo).unwrap();
+    writer.finish().unwrap();
+    write_video(&dir.path().join("moves.mp4"), 1, 4.0);
+    let (code, json, _) = doctor(dir.path(), &[]);
+    assert_eq!((code, found(&json, "still")), (Some(3), vec!["still@1.500".to_owned()]));
+    assert_eq!(json["findings"].as_array().unwrap().len(), 1, "{}", json["findings"]);
 }
 
 #[test]
