@@ -118,7 +118,7 @@ impl Roll {
 
 /// The file that a list's name stands for.
 pub(super) fn find(root: &Path, list: &Path) -> PathBuf {
-    if list.exists() || list.components().count() > 1 {
+    if list.is_file() || list.components().count() > 1 {
         return list.into();
     }
     let beside = root.parent().unwrap_or(root);
