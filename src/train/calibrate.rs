@@ -200,13 +200,14 @@ pub fn calibrate_through(
         kept: share(&own),
         sources: own.len(),
         quiet,
-        data: format!(
-            "{} ({} items, {})",
-            set.root.display(),
-            seen.len(),
-            &set.fingerprint()[..12]
-        ),
+        data: described(set, seen.len()),
     }))
+}
+
+/// The folder's name (where it lies is nobody's business), how much of it, and its fingerprint.
+fn described(set: &Dataset, items: usize) -> String {
+    let name = set.root.file_name().unwrap_or(set.root.as_os_str()).to_string_lossy();
+    format!("{name}, {items} items, {}", &set.fingerprint()[..12])
 }
 
 fn peaks_under(seen: &[Seen], sounds: &[AudioEmbedding]) -> Vec<f32> {

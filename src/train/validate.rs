@@ -22,6 +22,7 @@ use crate::eval::metrics::{
 };
 use crate::infer::{FrameEmbedding, InferError, Localizer};
 use crate::model::{AudioEmbedding, BurnTowers, Checkpoint, ModelError, RtenTowers, Towers};
+use crate::synth::Dice;
 use crate::units::{CellGeometry, GRID, LocalizationMap};
 
 /// Where cells are taken to lie as long as that was not measured: the middle of a ResNet's
@@ -117,6 +118,23 @@ impl Validator {
             parts: config.parts(),
             device: None,
         })
+    }
+
+    /// On at most `most` items that are learnt from: a fixed set for alarms to look at where
+    /// nothing is held out. Its figures are no validation.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn probe(
+        set: &Dataset,
+        config: &TrainConfig,
+        rate: u32,
+        most: usize,
+    ) -> Result<Self, ValidateError> {
+        let mut few = set.clone();
+        Dice::new(0, 0).part("probe").shuffle(&mut few.items);
+        few.items.truncate(most.max(2));
+        Self::new(&few, config, rate)
     }
 
     /// Runs on a burn device instead of the CPU engine; for graphics devices.

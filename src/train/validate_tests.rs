@@ -84,6 +84,19 @@ fn a_stop_is_obeyed_and_nothing_to_validate_on_is_said() {
 }
 
 #[test]
+fn a_probe_takes_a_few_items_and_always_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let set = flags(dir.path(), 9);
+    let config = preset("quick-demo").unwrap();
+    let ids = || {
+        let probe = Validator::probe(&set, &config, 16_000, 4).unwrap();
+        probe.held.items().iter().map(|i| i.id.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(ids().len(), 4);
+    assert_eq!(ids(), ids());
+}
+
+#[test]
 fn what_is_no_number_is_never_the_best() {
     use BestBy::{Loss, Success};
     let with = |loss| Validation { loss: Some(loss), ..Validation::default() };

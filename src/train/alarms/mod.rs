@@ -12,9 +12,10 @@ use std::collections::{BTreeMap, VecDeque};
 pub use duplicates::near_duplicates;
 pub use machine::Machine;
 
-use super::config::BestBy;
+use super::config::{BestBy, TrainConfig};
 use super::events::{Alarm, Severity, Stage, StepRow, Validation};
 use super::loss::LOSS_TERMS;
+use super::schedule::Schedule;
 
 /// One row of the table.
 #[derive(Debug)]
@@ -160,6 +161,21 @@ pub struct AlarmFacts {
     pub steps: u64,
     /// What makes a checkpoint the best.
     pub best_by: BestBy,
+}
+
+impl AlarmFacts {
+    /// Of a run by `config` whose steps `schedule` plans; `best_by` is what really decides
+    /// ([`super::Validator::best_by`]).
+    pub fn of(config: &TrainConfig, schedule: &Schedule, best_by: BestBy) -> Self {
+        Self {
+            batch: config.batch.size,
+            no_source: config.batch.no_source,
+            weights: config.weights(config.batch.size),
+            warmup_ends: schedule.warmup_ends(),
+            steps: schedule.steps(),
+            best_by,
+        }
+    }
 }
 
 /// Steps over which running figures are taken.

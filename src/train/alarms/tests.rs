@@ -73,6 +73,20 @@ fn names(alarms: &[Alarm]) -> Vec<&'static str> {
 }
 
 #[test]
+fn a_recipe_is_told_that_its_batch_is_small_and_unscaled_terms_too_heavy() {
+    let mut config = crate::train::preset("quick-demo").unwrap();
+    (config.batch.size, config.loss.scale_with_batch) = (32, true);
+    (config.loss.fns_audio, config.loss.tne, config.loss.fns_image) = (100.0, 100.0, 100.0);
+    let begin = |config: &TrainConfig| {
+        let schedule = Schedule::new(config, config.batch.size, 10);
+        names(&Alarms::new(AlarmFacts::of(config, &schedule, BestBy::Adaptive)).begin(0))
+    };
+    assert_eq!(begin(&config), ["few-negatives"]);
+    config.loss.scale_with_batch = false;
+    assert_eq!(begin(&config), ["few-negatives", "heavy-terms"]);
+}
+
+#[test]
 fn a_healthy_run_is_silent() {
     assert_eq!(names(&rung(facts(), |_, _| (), |_, _| ())), [""; 0]);
 }
