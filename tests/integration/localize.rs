@@ -368,3 +368,60 @@ fn ctrl_c_leaves_whole_files_only() {
     names.sort();
     assert_eq!(names, ["short.csv", "short.safetensors"]);
 }
+
+/// Share of pixels that are the same in both pictures.
+fn alike(a: &image::RgbImage, b: &image::RgbImage) -> f64 {
+    let same = a.pixels().zip(b.pixels()).filter(|(x, y)| x == y).count();
+    same as f64 / f64::from(a.width() * a.height())
+}
+
+#[test]
+fn below_the_checkpoints_line_the_overlay_leaves_the_picture_clean() {
+    let dir = tempfile::tempdir().unwrap();
+    let (picture, sound) = (dir.path().join("p.png"), dir.path().join("s.wav"));
+    let source = image::RgbImage::from_fn(480, 360, |x, y| {
+        image::Rgb([(x * 7 % 256) as u8, (y * 5 % 256) as u8, ((x + y) % 256) as u8])
+    });
+    source.save(&picture).unwrap();
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 16_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut wav = hound::WavWriter::create(&sound, spec).unwrap();
+    for t in 0..48_000 {
+        wav.write_sample((8000.0 * (f64::from(t) * 0.2).sin()) as i16).unwrap();
+    }
+    wav.finalize().unwrap();
+    let drawn = |name: &str, line: f32| {
+        let mut checkpoint = fnac::model::Checkpoint::formula(4, 32, "");
+        checkpoint.card.calibration = Some((-0.5, 0.5));
+        checkpoint.card.no_source_threshold = Some(line);
+        let file = dir.path().join(format!("{name}.safetensors"));
+        checkpoint.write_safetensors(&file).unwrap();
+        let out = dir.path().join(name);
+        let o = localize(
+            &[
+                &picture,
+                &"--audio",
+                &sound,
+                &"--checkpoint",
+                &file,
+                &"--overlay",
+                &"png",
+                &"--device",
+                &"cpu",
+            ],
+            &out,
+        );
+        assert_eq!(o.status.code(), Some(0), "{}", text(&o));
+        let (_, maps) = floats(&out.join("p.safetensors"), "maps");
+        (image::open(out.join("p.png")).unwrap().to_rgb8(), maps)
+    };
+    let ((quiet, numbers), (loud, same)) = (drawn("quiet", 1.01), drawn("loud", -1.01));
+    assert_eq!(numbers, same, "the numbers are written all the same");
+    // What is left is the legend in its corner.
+    assert!(alike(&quiet, &source) > 0.7, "{}", alike(&quiet, &source));
+    assert!(alike(&loud, &source) < alike(&quiet, &source) - 0.1, "{}", alike(&loud, &source));
+}
