@@ -372,8 +372,8 @@ fn avsbench_trees_follow_its_loaders_rules() {
     }
 }
 
-/// `cargo test --release --lib data::written::speed -- --ignored --nocapture`: pairs a second on one core,
-/// from a folder of the drawn world.
+/// `cargo test --lib data::written::speed -- --ignored --nocapture`: pairs a second on one core, from
+/// a folder of the drawn world.
 #[test]
 #[ignore = "measures"]
 fn speed() {
