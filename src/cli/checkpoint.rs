@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{CliResult, Failure, Outcome, stop_requested};
 use crate::data::{Dataset, OpenOptions};
-use crate::model::{Checkpoint, CheckpointKind, read_or_builtin};
+use crate::model::{Checkpoint, CheckpointKind, Precision, read_or_builtin};
 use crate::train::{CalibrateOptions, calibrate};
 
 /// Its two subcommands.
@@ -42,7 +42,13 @@ pub fn args(command: Command) -> Command {
                     "out",
                     "OUT",
                     "*.safetensors with a card, or *.pth in the official layout",
-                )),
+                ))
+                .arg(
+                    Arg::new("half")
+                        .long("half")
+                        .help("Round kernels and matrices to 16 bits: half the size (SafeTensors)")
+                        .action(ArgAction::SetTrue),
+                ),
         )
         .subcommand(
             Command::new("calibrate")
@@ -118,12 +124,17 @@ fn convert(m: &ArgMatches) -> CliResult {
             to.display()
         )));
     }
+    let half = m.get_flag("half");
+    if half && extension != "safetensors" {
+        return Err(Failure::Usage("--half is for *.safetensors: a .pth keeps 32 bits".into()));
+    }
     let checkpoint = Checkpoint::read(from)?;
     for note in &checkpoint.notes {
         eprintln!("fnac: `{}`: {note}", from.display());
     }
     if extension == "safetensors" {
-        checkpoint.write_safetensors(to)?;
+        let precision = if half { Precision::Half } else { Precision::Single };
+        checkpoint.write_safetensors_as(to, precision)?;
     } else {
         checkpoint.write_pth(to)?;
         if !checkpoint.card.lineage.is_empty() || checkpoint.card.cell_geometry.is_some() {
@@ -255,6 +266,11 @@ mod tests {
         assert!(matches!(dispatch(&["convert", &b, &c]), Ok(Outcome::Done)));
         assert_eq!(Checkpoint::read(c.as_ref()).unwrap().tensors, original.tensors);
         assert!(matches!(dispatch(&["show", &b, "--json"]), Ok(Outcome::Done)));
+        let half = file("half.safetensors");
+        assert!(matches!(dispatch(&["convert", "--half", &b, &half]), Ok(Outcome::Done)));
+        let size = |p: &str| std::fs::metadata(p).unwrap().len();
+        assert!(size(&half) < size(&a), "{} {}", size(&half), size(&a));
+        assert!(matches!(dispatch(&["convert", "--half", &a, &b]), Err(Failure::Usage(_))));
         assert!(matches!(dispatch(&["convert", &a, &file("x.onnx")]), Err(Failure::Usage(_))));
         assert!(matches!(dispatch(&["show", &file("absent")]), Err(Failure::Nothing(_))));
         assert!(!dir.path().join("x.onnx").exists());

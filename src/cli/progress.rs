@@ -62,6 +62,28 @@ impl Progress {
         }
     }
 
+    /// `n` were done before; they do not count in the rate.
+    pub fn begin_at(&mut self, n: u64) {
+        self.done = n;
+        if let Some(bar) = &self.bar {
+            bar.set_position(n);
+            bar.reset_eta();
+        }
+    }
+
+    /// `n` more items are done; `state` says more about it than a rate does.
+    pub fn add_saying(&mut self, n: u64, state: &str) {
+        self.done += n;
+        if let Some(bar) = &self.bar {
+            bar.set_message(state.to_owned());
+            bar.set_position(self.done);
+        } else if !self.quiet && self.last_line.elapsed() >= LINE_EVERY {
+            self.last_line = Instant::now();
+            let total = self.total.map_or(String::new(), |t| format!("/{t}"));
+            eprintln!("{} {}{total}: {state}", self.what, self.done);
+        }
+    }
+
     /// Prints a line without tearing the bar.
     pub fn note(&self, line: &str) {
         match &self.bar {

@@ -280,7 +280,7 @@ pub struct FolderLock {
 impl FolderLock {
     /// `None` when another process has it. Where folders cannot be locked (Windows, some network
     /// disks) nothing is.
-    pub(super) fn take(folder: &Path) -> Option<Self> {
+    pub fn take(folder: &Path) -> Option<Self> {
         let held = match File::open(folder) {
             Err(_) => None,
             Ok(file) => match file.try_lock() {

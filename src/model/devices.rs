@@ -359,6 +359,104 @@ pub fn open_gpu(checkpoint: &Checkpoint, device: &DeviceInfo) -> Result<OpenedTo
     })
 }
 
+/// A device that a network can be trained on.
+#[derive(Clone, Debug)]
+pub struct TrainingDevice {
+    /// With gradients.
+    pub device: BurnDevice,
+    /// Its name, for people.
+    pub name: String,
+    /// Whether it is a graphics device, which can be lost and has memory of its own.
+    pub on_gpu: bool,
+    /// Raised when it is gone.
+    pub lost: Arc<AtomicBool>,
+}
+
+/// The devices that a text names: `auto`, `cpu`, `gpu`, `gpu:1`, a part of a name, or several with
+/// commas. The first one holds the network that is saved. A graphics device that this machine has
+/// not used is tried in a child process first.
+///
+/// # Errors
+/// [`ModelError::NoDevice`] with what there is; [`ModelError::Device`] when one cannot be opened.
+/// `auto` takes the CPU where no graphics device can be used.
+pub fn training_devices(
+    text: &str,
+    trials: &TrialStore,
+) -> Result<Vec<TrainingDevice>, ModelError> {
+    let names: Vec<&str> = text.split(',').map(str::trim).filter(|n| !n.is_empty()).collect();
+    let only_cpu = !names.is_empty() && names.iter().all(|n| n.eq_ignore_ascii_case("cpu"));
+    // Drivers are not loaded for nothing.
+    let listed = if only_cpu { Vec::new() } else { list_devices() };
+    let names = if names.is_empty() { vec!["auto"] } else { names };
+    names.into_iter().map(|name| training_device(name, &listed, trials)).collect()
+}
+
+fn training_device(
+    name: &str,
+    listed: &[DeviceInfo],
+    trials: &TrialStore,
+) -> Result<TrainingDevice, ModelError> {
+    let choice = named(name, listed)?;
+    if choice == DeviceChoice::Cpu {
+        return Ok(training_cpu());
+    }
+    let (tried, _) = candidates(choice, listed)?;
+    let mut refused = Vec::new();
+    for info in tried {
+        let verdict = trials.known(&info).unwrap_or_else(|| trials.try_in_child(&info));
+        if let Verdict::Bad { cause } = verdict {
+            refused.push(format!("{} is not used: {cause}", info.name));
+            continue;
+        }
+        match burn_device(&info) {
+            Ok((device, lost)) => {
+                let (device, name) = (device.autodiff(), info.to_string());
+                return Ok(TrainingDevice { device, name, on_gpu: true, lost });
+            }
+            Err(e) => refused.push(e.to_string()),
+        }
+    }
+    if choice == DeviceChoice::Auto {
+        return Ok(training_cpu());
+    }
+    let cause = format!("{}; use run.device = \"cpu\"", refused.join("; "));
+    Err(ModelError::NoDevice { choice: name.to_owned(), cause })
+}
+
+fn training_cpu() -> TrainingDevice {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    TrainingDevice {
+        device: BurnDevice::flex().autodiff(),
+        name: format!("CPU ({cores} cores)"),
+        on_gpu: false,
+        lost: Arc::default(),
+    }
+}
+
+/// What a name means: a choice, or the number of the one adapter that has it in its name.
+fn named(name: &str, listed: &[DeviceInfo]) -> Result<DeviceChoice, ModelError> {
+    if let Ok(choice) = name.parse() {
+        return Ok(choice);
+    }
+    let low = name.to_lowercase();
+    let all = || listed.iter().map(|d| format!("gpu:{} {}", d.index, d.name));
+    let found: Vec<&DeviceInfo> =
+        listed.iter().filter(|d| d.name.to_lowercase().contains(&low)).collect();
+    let exact = found.iter().find(|d| d.name.to_lowercase() == low);
+    match (exact, found.as_slice()) {
+        (Some(d), _) | (None, [d]) => Ok(DeviceChoice::Gpu(Some(d.index))),
+        (None, found) => {
+            let there = all().collect::<Vec<_>>().join(", ");
+            let there = if there.is_empty() { "no graphics adapter".to_owned() } else { there };
+            let several = if found.is_empty() { "none has" } else { "several have" };
+            let cause = format!(
+                "{several} this in the name; there is cpu, and {there}. Name one by its number"
+            );
+            Err(ModelError::NoDevice { choice: name.to_owned(), cause })
+        }
+    }
+}
+
 /// One empty picture and one silent sound through the network.
 fn warm_up(towers: &mut dyn Towers, rate_hz: u32) -> Result<(), ModelError> {
     let side = crate::features::INPUT_SIDE as usize;
@@ -464,6 +562,32 @@ mod tests {
         assert!(taken.is_empty() && why.contains("llvmpipe draws in software"), "{why}");
         let (taken, why) = candidates(DeviceChoice::Auto, &[]).unwrap();
         assert!(taken.is_empty() && why.contains("no graphics adapter"), "{why}");
+    }
+
+    #[test]
+    fn a_device_is_named_by_a_part_of_its_name() {
+        let all = [
+            device(0, "GeForce RTX 4090", AdapterKind::Discrete),
+            device(1, "GeForce RTX 4090 Ti", AdapterKind::Discrete),
+            device(2, "Arc A770", AdapterKind::Discrete),
+        ];
+        for (name, number) in [("arc", 2), ("geforce rtx 4090", 0), ("4090 ti", 1)] {
+            assert_eq!(named(name, &all).unwrap(), DeviceChoice::Gpu(Some(number)));
+        }
+        assert_eq!(named("gpu:7", &all).unwrap(), DeviceChoice::Gpu(Some(7)));
+        for (name, word) in [("geforce", "several have"), ("radeon", "none has")] {
+            let error = named(name, &all).unwrap_err().to_string();
+            assert!(error.contains(word) && error.contains("gpu:2 Arc A770"), "{error}");
+        }
+    }
+
+    #[test]
+    fn several_devices_are_named_with_commas() {
+        let trials = TrialStore::open(None);
+        let two = training_devices("cpu, CPU", &trials).unwrap();
+        assert_eq!(two.len(), 2);
+        assert!(two.iter().all(|d| d.device.is_autodiff() && !d.on_gpu));
+        assert!(training_devices("cpu,nothing of this name", &trials).is_err());
     }
 
     #[test]

@@ -26,11 +26,11 @@ pub mod trial;
 pub use builtin::{BUILTIN, BUILTIN_NAME, builtin, read_or_builtin};
 pub use burn_towers::BurnTowers;
 pub use card::{CheckpointCard, PREPROCESSING};
-pub use checkpoint::{Checkpoint, CheckpointFormat, CheckpointKind, RawTensor};
+pub use checkpoint::{Beside, Checkpoint, CheckpointFormat, CheckpointKind, Precision, RawTensor};
 pub use config::{FnacConfig, TensorSpec, is_counter};
 pub use devices::{
-    AdapterKind, DeviceChoice, DeviceInfo, OpenStep, OpenedTowers, candidates, list_devices,
-    open_cpu, open_gpu, open_towers,
+    AdapterKind, DeviceChoice, DeviceInfo, OpenStep, OpenedTowers, TrainingDevice, candidates,
+    list_devices, open_cpu, open_gpu, open_towers, training_devices,
 };
 pub use error::{CheckpointError, ModelError};
 pub use fold::{FoldedConv, FoldedFnac, FoldedTrunk};

@@ -63,6 +63,43 @@ pub struct Fnac {
 #[derive(Clone, Debug)]
 pub struct NormStatistics(Vec<(Tensor<1>, Tensor<1>)>);
 
+impl NormStatistics {
+    /// The same on another device.
+    #[must_use]
+    pub fn to_device(self, device: &Device) -> Self {
+        let there = |t: Tensor<1>| match device.is_autodiff() {
+            true => Tensor::from_inner(t.inner().to_device(&device.clone().inner())),
+            false => t.to_device(device),
+        };
+        Self(self.0.into_iter().map(|(mean, var)| (there(mean), there(var))).collect())
+    }
+
+    /// These moved as far as the parts of one batch have moved them on average: each part with its
+    /// share, all beginning from these. What no part moved stays as it is, bit for bit.
+    #[must_use]
+    pub fn moved_by(&self, parts: Vec<(f64, Self)>) -> Self {
+        let one = parts.len() == 1;
+        let mut moved = self.clone();
+        for (share, part) in parts {
+            if one {
+                return part;
+            }
+            for (((mean, var), (m, v)), (m0, v0)) in moved.0.iter_mut().zip(part.0).zip(&self.0) {
+                *mean = mean.clone() + (m - m0.clone()) * share;
+                *var = var.clone() + (v - v0.clone()) * share;
+            }
+        }
+        moved
+    }
+
+    /// The picture tower's from one, the sound tower's from the other.
+    #[must_use]
+    pub fn of_towers(image: Self, sound: Self) -> Self {
+        let norms = image.0.len() / 2;
+        Self(image.0.into_iter().take(norms).chain(sound.0.into_iter().skip(norms)).collect())
+    }
+}
+
 /// Tensors by name, on their way into or out of the modules.
 type State = BTreeMap<String, RawTensor>;
 
@@ -80,16 +117,29 @@ fn tensor<const D: usize>(data: &[f32], shape: [usize; D], device: &Device) -> T
     Tensor::from_data(TensorData::new(data.to_vec(), shape), device)
 }
 
+fn found<'a, const D: usize>(
+    state: &'a State,
+    name: &str,
+    shape: [usize; D],
+) -> Result<&'a RawTensor, ModelError> {
+    let found = state.get(name).filter(|t| t.shape == shape);
+    let found = found.filter(|t| t.data.len() == shape.iter().product::<usize>());
+    found.ok_or_else(|| ModelError::Tensor(name.to_owned()))
+}
+
 fn weights<const D: usize>(
     state: &State,
     name: &str,
     shape: [usize; D],
     device: &Device,
 ) -> Result<Tensor<D>, ModelError> {
-    let found = state.get(name).filter(|t| t.shape == shape);
-    let found = found.filter(|t| t.data.len() == shape.iter().product::<usize>());
-    let t = found.ok_or_else(|| ModelError::Tensor(name.to_owned()))?;
-    Ok(tensor(&t.data, shape, device))
+    Ok(tensor(&found(state, name, shape)?.data, shape, device))
+}
+
+/// `[rows, columns]` to `[columns, rows]`.
+fn turned(t: &RawTensor) -> Vec<f32> {
+    let columns = t.shape.last().copied().unwrap_or(0);
+    (0..columns).flat_map(|x| t.data.iter().skip(x).step_by(columns.max(1)).copied()).collect()
 }
 
 fn read_back<const D: usize>(t: &Tensor<D>, name: &str) -> Result<RawTensor, ModelError> {
@@ -328,9 +378,11 @@ impl Fnac {
             Param::from_tensor(weights(state, "img_proj.weight", [dim, f, 1, 1], device)?);
         img_proj.bias = Some(Param::from_tensor(weights(state, "img_proj.bias", [dim], device)?));
         let mut aud_proj = LinearConfig::new(f, dim).init(device);
-        // PyTorch keeps a linear layer's weights as [out, in], burn as [in, out].
-        let weight: Tensor<2> = weights(state, "aud_proj.weight", [dim, f], device)?;
-        aud_proj.weight = Param::from_tensor(weight.transpose());
+        // PyTorch keeps a linear layer's weights as [out, in], burn as [in, out]. They are turned
+        // here and not on the device: a turned view is multiplied in another order than the plain
+        // rows of a first update, and a run that goes on must round as one that was never left.
+        let weight = turned(found(state, "aud_proj.weight", [dim, f])?);
+        aud_proj.weight = Param::from_tensor(tensor(&weight, [f, dim], device));
         aud_proj.bias = Some(Param::from_tensor(weights(state, "aud_proj.bias", [dim], device)?));
         Ok(Self {
             imgnet: Trunk::from_state(state, "imgnet.", 3, config, device)?,

@@ -175,6 +175,11 @@ impl BatchMaker {
         let variation = self.augment.variation(epoch, i as u64, frames);
         let picture = item.load_picture().map_err(|e| e.to_string())?;
         let picture = self.augment.picture(&picture, &variation);
+        #[cfg(test)]
+        let picture = match super::testing::is_poisoned(&item.id) {
+            true => vec![f32::NAN; picture.len()],
+            false => picture,
+        };
         let heard = match &self.mix {
             None => item,
             Some(by) => {

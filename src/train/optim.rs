@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 
 use burn::module::Param;
-use burn::tensor::{Gradients, Tensor, TensorData};
+use burn::tensor::{Device, Gradients, Tensor, TensorData};
 
 use super::config::OptimSection;
 use crate::model::{Fnac, ParamVisitor, RawTensor};
@@ -57,6 +57,18 @@ impl Grads {
         let mut collect = Collect(&mut gradients, BTreeMap::new());
         model.each_param(&mut collect);
         Self { rows: collect.1 }
+    }
+
+    /// No gradients, to add others to.
+    pub fn none() -> Self {
+        Self { rows: BTreeMap::new() }
+    }
+
+    /// The same on another device.
+    #[must_use]
+    pub fn to_device(self, device: &Device) -> Self {
+        let rows = self.rows.into_iter().map(|(name, row)| (name, row.to_device(device)));
+        Self { rows: rows.collect() }
     }
 
     /// Parameters that have one.

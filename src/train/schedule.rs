@@ -101,14 +101,18 @@ impl Schedule {
 
     /// The learning rate of a part of the network in a step.
     pub fn rate_of(&self, part: ParamPart, step: u64) -> f64 {
+        self.multiple(part) * self.learning_rate(step)
+    }
+
+    /// What the learning rate of a part of the network is multiplied with.
+    pub fn multiple(&self, part: ParamPart) -> f64 {
         let o = &self.optim;
-        let multiple = match part {
+        match part {
             ParamPart::ImageTower => o.image_tower,
             ParamPart::ImageProjection => o.image_projection,
             ParamPart::SoundTower => o.sound_tower,
             ParamPart::SoundProjection => o.sound_projection,
-        };
-        multiple * self.learning_rate(step)
+        }
     }
 }
 

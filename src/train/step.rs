@@ -1,14 +1,15 @@
 //! One training step: a batch in, losses out, weights moved or left alone.
 
 use burn::module::Param;
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 
 use super::config::TrainConfig;
-use super::loss::{LossValues, Losses, Parts, PartsOptions, contrastive};
+use super::loss::{LossValues, Losses, Parts, PartsOptions, PerTerm, contrastive};
 use super::optim::{Adam, Grads, NotFinite, guard_finite};
+use super::parallel::{Outcome, StepInputs, Team};
 use super::schedule::{ParamPart, Schedule};
 use crate::features::{BINS, INPUT_SIDE};
-use crate::model::{Fnac, ParamVisitor};
+use crate::model::{Fnac, ModelError, NormStatistics, ParamVisitor};
 use crate::synth::Dice;
 
 /// What a step sees, on the host.
@@ -100,6 +101,21 @@ impl Batch {
         Ok(())
     }
 
+    /// Places of the pairs with a number that is not finite in picture or sound.
+    pub fn not_finite_pairs(&self) -> Vec<usize> {
+        let broken = |data: &[f32], each: usize, i: usize| {
+            let own = data.get(i * each..(i + 1) * each).unwrap_or_default();
+            own.iter().any(|v| !v.is_finite())
+        };
+        let side = INPUT_SIDE as usize;
+        (0..self.size)
+            .filter(|i| {
+                broken(&self.pictures, 3 * side * side, *i)
+                    || broken(&self.sounds, BINS * self.frames, *i)
+            })
+            .collect()
+    }
+
     /// Where and as the weights are: `[B, 3, 224, 224]` and `[B + no_source, 1, 257, T]`.
     fn tensors(&self, model: &Fnac) -> (Tensor<4>, Tensor<4>) {
         let (device, dtype) = (model.device(), model.dtype());
@@ -120,6 +136,14 @@ pub struct Learner {
     dropout: (f64, f64),
     clip_norm: f64,
     seed: u64,
+    team: Team,
+}
+
+/// A learner as it was, see [`Learner::keep`].
+pub struct Kept {
+    model: Fnac,
+    statistics: NormStatistics,
+    adam: Adam,
 }
 
 impl Learner {
@@ -135,7 +159,47 @@ impl Learner {
             dropout: (config.dropout.image, config.dropout.sound),
             clip_norm: config.optim.clip_norm,
             seed: config.seed,
+            team: Team::alone(),
         }
+    }
+
+    /// Shares each step with further autodiff devices, and takes `run.chunk` pairs through the
+    /// towers at a time, by the same configuration as [`Self::new`].
+    ///
+    /// # Errors
+    /// A device does not take the network.
+    pub fn with_team(
+        mut self,
+        config: &TrainConfig,
+        others: &[Device],
+    ) -> Result<Self, ModelError> {
+        let run = &config.run;
+        let prepare = |model: &mut Fnac| freeze(model, config);
+        self.team = Team::new(&self.model, others, run.chunk, run.negatives, prepare)?;
+        Ok(self)
+    }
+
+    /// The network on the further devices.
+    #[cfg(test)]
+    pub(super) fn others(&self) -> &[Fnac] {
+        self.team.others()
+    }
+
+    /// Weights, statistics and the optimiser as they are now; cheap, no numbers are copied.
+    pub fn keep(&mut self) -> Kept {
+        Kept {
+            model: self.model.clone(),
+            statistics: self.model.norm_statistics(),
+            adam: self.adam.clone(),
+        }
+    }
+
+    /// Puts back what [`Self::keep`] gave, bit for bit.
+    pub fn put_back(&mut self, kept: Kept) {
+        self.model = kept.model;
+        self.model.restore_norm_statistics(kept.statistics);
+        self.adam = kept.adam;
+        self.team.follow(&mut self.model);
     }
 
     /// The network as it is now.
@@ -181,26 +245,74 @@ impl Learner {
     /// # Errors
     /// [`StepError`]; weights, optimiser and BatchNorm statistics are as before then.
     pub fn step(&mut self, step: u64, batch: &Batch) -> Result<StepReport, StepError> {
+        self.step_seen(step, batch, &mut |_| {})
+    }
+
+    /// [`Self::step`] with a look at the very matrices that the loss is made of; with several
+    /// devices that have their own negatives, `look` sees each one's.
+    ///
+    /// # Errors
+    /// As [`Self::step`].
+    pub fn step_seen(
+        &mut self,
+        step: u64,
+        batch: &Batch,
+        look: &mut dyn FnMut(&Parts),
+    ) -> Result<StepReport, StepError> {
+        let rate = self.schedule.learning_rate(step);
+        self.guarded(step, batch, rate, look)
+    }
+
+    /// [`Self::step`] at another learning rate than the schedule's.
+    ///
+    /// # Errors
+    /// As [`Self::step`].
+    pub fn step_at(
+        &mut self,
+        step: u64,
+        batch: &Batch,
+        rate: f64,
+    ) -> Result<StepReport, StepError> {
+        self.guarded(step, batch, rate, &mut |_| {})
+    }
+
+    fn guarded(
+        &mut self,
+        step: u64,
+        batch: &Batch,
+        rate: f64,
+        look: &mut dyn FnMut(&Parts),
+    ) -> Result<StepReport, StepError> {
         let statistics = self.model.norm_statistics();
-        let report = self.try_step(step, batch);
+        let report = self.try_step(step, batch, rate, look);
         if report.is_err() {
             self.model.restore_norm_statistics(statistics);
         }
         report
     }
 
-    fn try_step(&mut self, step: u64, batch: &Batch) -> Result<StepReport, StepError> {
+    fn try_step(
+        &mut self,
+        step: u64,
+        batch: &Batch,
+        learning_rate: f64,
+        look: &mut dyn FnMut(&Parts),
+    ) -> Result<StepReport, StepError> {
         let weights = self.schedule.weights(step);
-        let parts = self.parts(step, batch)?;
-        let losses = Losses::of(&parts);
-        let total = losses.total(weights).ok_or(StepError::Nothing)?;
-        if !total.is_tracked() {
-            return Err(StepError::Nothing);
-        }
-        let mut grads = Grads::take(total.backward(), &mut self.model);
-        let values = losses.read(weights).ok_or(StepError::Device(step))?;
-        let by_picture = contrastive::picture_half(&parts).ok_or(StepError::Device(step))?;
-        let halves = [by_picture, values.terms[0] - by_picture];
+        let outcome = if self.team.is_whole(batch.size + batch.no_source) {
+            self.whole(step, batch, weights, look)?
+        } else {
+            let inputs = StepInputs {
+                step,
+                batch,
+                weights,
+                parts: self.parts,
+                dropout: self.dropout,
+                seed: self.seed,
+            };
+            self.team.step(&mut self.model, &inputs, look)?
+        };
+        let Outcome { values, halves, mut grads } = outcome;
         let norm = grads.norm();
         guard_finite(&values, &grads, norm).map_err(|source| StepError::NotFinite {
             step,
@@ -211,22 +323,50 @@ impl Learner {
         grads.clip(grad_norm, self.clip_norm);
         let schedule = &self.schedule;
         self.adam.step(&mut self.model, &grads, |name| {
-            ParamPart::of(name).map_or(0.0, |part| schedule.rate_of(part, step))
+            ParamPart::of(name).map_or(0.0, |part| schedule.multiple(part) * learning_rate)
         });
-        let learning_rate = schedule.learning_rate(step);
+        self.team.follow(&mut self.model);
         Ok(StepReport { step, losses: values, halves, grad_norm, learning_rate })
+    }
+
+    /// The whole batch on one device in one piece.
+    fn whole(
+        &mut self,
+        step: u64,
+        batch: &Batch,
+        weights: PerTerm,
+        look: &mut dyn FnMut(&Parts),
+    ) -> Result<Outcome, StepError> {
+        let parts = self.parts(step, batch)?;
+        let losses = Losses::of(&parts);
+        let total = losses.total(weights).ok_or(StepError::Nothing)?;
+        if !total.is_tracked() {
+            return Err(StepError::Nothing);
+        }
+        let grads = Grads::take(total.backward(), &mut self.model);
+        let values = losses.read(weights).ok_or(StepError::Device(step))?;
+        let by_picture = contrastive::picture_half(&parts).ok_or(StepError::Device(step))?;
+        look(&parts);
+        let halves = [by_picture, values.terms[0] - by_picture];
+        Ok(Outcome { values, halves, grads })
     }
 }
 
 /// Leaves each value out with probability `p` and scales the others by 1 / (1 - p).
-///
-/// The choice is drawn on the host, from the run's seed and the step: the same on every device
-/// and after a pause.
 fn dropout<const D: usize>(x: Tensor<D>, p: f64, dice: &mut Dice) -> Tensor<D> {
     if p == 0.0 {
         return x;
     }
-    let n = x.shape().num_elements();
+    let mask = TensorData::new(dropout_mask(p, x.shape().num_elements(), dice), x.dims());
+    let mask: Tensor<D> = Tensor::from_data(mask, (&x.device(), x.dtype()));
+    x * mask
+}
+
+/// What dropout multiplies `n` values with.
+///
+/// The choice is drawn on the host, from the run's seed and the step: the same on every device
+/// and after a pause.
+pub(super) fn dropout_mask(p: f64, n: usize, dice: &mut Dice) -> Vec<f32> {
     let scale = (1.0 / (1.0 - p)) as f32;
     // Four draws of 16 bits from each number: p to a resolution of 1.5e-5.
     let limit = (p * 65536.0).round() as u64;
@@ -239,9 +379,7 @@ fn dropout<const D: usize>(x: Tensor<D>, p: f64, dice: &mut Dice) -> Tensor<D> {
         }
     }
     mask.truncate(n);
-    let mask = TensorData::new(mask, x.dims());
-    let mask: Tensor<D> = Tensor::from_data(mask, (&x.device(), x.dtype()));
-    x * mask
+    mask
 }
 
 /// Which stage of its trunk a parameter or norm belongs to: 0 is the stem, 4 the last one.
@@ -282,4 +420,4 @@ fn freeze(model: &mut Fnac, config: &TrainConfig) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,7 +1,7 @@
 //! A small folder of pairs of the drawn world, for tests.
 
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::data::{Dataset, OpenOptions, Pair, PairFolder, PictureFormat, Stamp};
 use crate::synth::{Library, Scene, SceneOptions};
@@ -39,4 +39,17 @@ pub(crate) fn twelve() -> Arc<Dataset> {
         (dir, Arc::new(set))
     });
     set.clone()
+}
+
+/// Names of items whose pictures hold a number that is none.
+static POISONED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Makes the loader give an item's picture a value that is not finite: no file can hold one.
+pub(crate) fn poison(id: &str) {
+    POISONED.lock().unwrap_or_else(PoisonError::into_inner).push(id.to_owned());
+}
+
+/// Whether [`poison`] named this item.
+pub(crate) fn is_poisoned(id: &str) -> bool {
+    POISONED.lock().unwrap_or_else(PoisonError::into_inner).iter().any(|p| p == id)
 }

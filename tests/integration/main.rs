@@ -24,3 +24,4 @@ mod shaders;
 mod sync;
 mod synth_files;
 mod train_parity;
+mod train_runs;

@@ -74,6 +74,25 @@ impl CheckpointFormat {
     }
 }
 
+/// How precisely a written file keeps its weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// As they are: 32 bits.
+    #[default]
+    Single,
+    /// Kernels and matrices rounded to 16 bits; vectors (biases, BatchNorm) stay as they are.
+    Half,
+}
+
+/// What a training run keeps in a file beside the network, to go on from there.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Beside {
+    /// The run's own text.
+    pub text: String,
+    /// The run's own tensors.
+    pub tensors: BTreeMap<String, RawTensor>,
+}
+
 /// A checkpoint that was read whole and fits its network: every tensor is there, in its shape,
 /// with finite values.
 #[derive(Clone, Debug)]
@@ -149,7 +168,45 @@ impl Checkpoint {
 
     /// Writes this program's SafeTensors with the card. The file appears whole or not at all.
     pub fn write_safetensors(&self, path: &Path) -> Result<(), CheckpointError> {
-        let bytes = safetensors::encode(self)
+        self.write_safetensors_as(path, Precision::Single)
+    }
+
+    /// [`Self::write_safetensors`] with the weights in a precision.
+    ///
+    /// # Errors
+    /// As there, and when a weight is too large for it.
+    pub fn write_safetensors_as(
+        &self,
+        path: &Path,
+        precision: Precision,
+    ) -> Result<(), CheckpointError> {
+        self.write_encoded(path, precision, None)
+    }
+
+    /// Writes a file that every reader takes for a plain checkpoint and that
+    /// [`Self::read_beside`] gets the rest out of: one file, so that both are always of one step.
+    ///
+    /// # Errors
+    /// As [`Self::write_safetensors`].
+    pub fn write_with(&self, path: &Path, beside: &Beside) -> Result<(), CheckpointError> {
+        self.write_encoded(path, Precision::Single, Some(beside))
+    }
+
+    /// What [`Self::write_with`] put beside the network; `None` when there is nothing.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn read_beside(path: &Path) -> Result<Option<Beside>, CheckpointError> {
+        safetensors::read_beside(path)
+    }
+
+    fn write_encoded(
+        &self,
+        path: &Path,
+        precision: Precision,
+        beside: Option<&Beside>,
+    ) -> Result<(), CheckpointError> {
+        let bytes = safetensors::encode(self, precision, beside)
             .map_err(|cause| CheckpointError::Unwritable { path: path.to_owned(), cause })?;
         write_whole(path, |file| file.write_all(&bytes))
     }
@@ -197,4 +254,56 @@ fn sha256_of_tensors(tensors: &BTreeMap<String, RawTensor>) -> String {
         hash.update(bytemuck::cast_slice::<f32, u8>(&tensor.data));
     }
     hex(&hash.finalize())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_beside_the_network_comes_back_and_is_in_nobodys_way() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("last.safetensors");
+        let c = Checkpoint::formula(2, 16, "");
+        let moment = RawTensor { shape: vec![2, 3], data: vec![0.5, -1e-30, 3.0, 0.0, 1.0, 2.0] };
+        let names = ["exp_avg.imgnet.conv1.weight", "exp_avg_sq.audnet.bn1.bias", "warm.head"];
+        let beside = Beside {
+            text: "{\"step\": 7}".into(),
+            tensors: names.map(|n| (n.to_owned(), moment.clone())).into(),
+        };
+        c.write_with(&path, &beside).unwrap();
+        let read = Checkpoint::read(&path).unwrap();
+        assert_eq!((read.tensors, read.config), (c.tensors.clone(), c.config));
+        assert_eq!(Checkpoint::read_beside(&path).unwrap(), Some(beside));
+        c.write_safetensors(&path).unwrap();
+        assert_eq!(Checkpoint::read_beside(&path).unwrap(), None);
+        // Without a state such names are foreign and refused, as ever.
+        let pth = dir.path().join("c.pth");
+        c.write_pth(&pth).unwrap();
+        assert!(Checkpoint::read_beside(&pth).is_err());
+    }
+
+    #[test]
+    fn half_precision_halves_the_file_and_keeps_eleven_bits() {
+        let dir = tempfile::tempdir().unwrap();
+        let (a, b) = (dir.path().join("a.safetensors"), dir.path().join("b.safetensors"));
+        let mut c = Checkpoint::formula(16, 128, "");
+        c.write_safetensors(&a).unwrap();
+        c.write_safetensors_as(&b, Precision::Half).unwrap();
+        let size = |p: &Path| std::fs::metadata(p).unwrap().len();
+        assert!(size(&b) < size(&a) * 11 / 20, "{} of {}", size(&b), size(&a));
+        assert!(size(&b) < 4_000_000, "the shipped file's limit");
+        let read = Checkpoint::read(&b).unwrap();
+        for (name, t) in &c.tensors {
+            for (got, want) in read.tensors[name].data.iter().zip(&t.data) {
+                let limit = if t.shape.len() > 1 { want.abs() / 2048.0 + 3e-8 } else { 0.0 };
+                assert!((got - want).abs() <= limit, "{name}: {got}, not {want}");
+            }
+        }
+        if let Some(t) = c.tensors.get_mut("img_proj.weight") {
+            t.data[3] = 1e6;
+        }
+        let refused = c.write_safetensors_as(&a, Precision::Half).unwrap_err().to_string();
+        assert!(refused.contains("img_proj.weight") && refused.contains("--half"), "{refused}");
+    }
 }

@@ -5,14 +5,14 @@ use burn::tensor::Device;
 use super::*;
 use crate::model::{Checkpoint, FnacConfig, RawTensor, is_counter};
 
-fn tiny(config: &TrainConfig) -> Learner {
+pub(crate) fn tiny(config: &TrainConfig) -> Learner {
     let c = Checkpoint::formula_of(FnacConfig::new(2, 8), "");
     let model = Fnac::from_checkpoint(&c, &Device::flex().autodiff()).unwrap();
     Learner::new(model, config, Schedule::new(config, 3, 1))
 }
 
 /// Noise, the same for everyone.
-fn batch(size: usize, no_source: usize, frames: usize) -> Batch {
+pub(crate) fn batch(size: usize, no_source: usize, frames: usize) -> Batch {
     let mut dice = Dice::new(1, 0);
     let mut many = |n: usize| (0..n).map(|_| dice.range(-1.0, 1.0) as f32).collect();
     Batch {
@@ -24,7 +24,7 @@ fn batch(size: usize, no_source: usize, frames: usize) -> Batch {
     }
 }
 
-fn config() -> TrainConfig {
+pub(crate) fn config() -> TrainConfig {
     let mut c = TrainConfig::default();
     c.schedule.warmup_epochs = 0;
     c.dropout.image = 0.0;
@@ -32,7 +32,7 @@ fn config() -> TrainConfig {
     c
 }
 
-fn state(l: &Learner) -> BTreeMap<String, RawTensor> {
+pub(crate) fn state(l: &Learner) -> BTreeMap<String, RawTensor> {
     l.model().state().unwrap()
 }
 
