@@ -4,9 +4,8 @@ use std::path::Path;
 
 use super::{Checkpoint, CheckpointError};
 
-/// The file, as `assets/` has it; `None` for a program that carries none.
-pub const BUILTIN: Option<&[u8]> = None;
-// pub const BUILTIN: Option<&[u8]> = Some(include_bytes!("../../assets/demo.safetensors"));
+/// The file, as `assets/` has it; `None` would be a program that carries none.
+pub const BUILTIN: Option<&[u8]> = Some(include_bytes!("../../assets/demo.safetensors"));
 
 /// What stands for it where a file would be named.
 pub const BUILTIN_NAME: &str = "built-in";
