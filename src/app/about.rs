@@ -43,7 +43,7 @@ pub fn about_ui(ctx: &egui::Context, open: &mut bool, view: &View<'_>) {
 }
 
 /// While files are dragged over the window: what letting go will do.
-pub fn drop_hint_ui(ctx: &egui::Context) {
+pub fn drop_hint_ui(ctx: &egui::Context, view: &View<'_>) {
     let hovering = ctx.input(|i| !i.raw.hovered_files.is_empty());
     if !hovering {
         return;
@@ -55,7 +55,10 @@ pub fn drop_hint_ui(ctx: &egui::Context) {
     painter.text(
         rect.center(),
         egui::Align2::CENTER_CENTER,
-        "Drop videos, sounds, a folder or a checkpoint",
+        match view.layout {
+            "train" => "Drop a data folder, a recipe, a video or a checkpoint",
+            _ => "Drop videos, sounds, a folder or a checkpoint",
+        },
         egui::FontId::proportional(22.0),
         egui::Color32::WHITE,
     );

@@ -70,6 +70,7 @@ impl App {
             Request::Toast(kind, text) => self.say(kind, text),
             Request::Export(wish) => self.start_export(wish),
             Request::CancelExport(id) => self.state.exports.cancel(id),
+            Request::Train(ask) => self.train(ctx, ask),
             Request::PickFor(pick, name, input) => {
                 self.saving = input;
                 self.chrome.dialogs.pick_to(ctx, pick, name);
@@ -193,9 +194,11 @@ impl App {
     }
 
     pub(super) fn show_panel(&mut self, id: &'static str) {
-        if !self.chrome.docks.show_panel(id) {
+        let home = super::layout::home_of(id).unwrap_or("inspect");
+        let elsewhere = !self.chrome.docks.has_panel(id) && home != self.state.layout;
+        if elsewhere || !self.chrome.docks.show_panel(id) {
             let kept = self.state.settings.now.layouts.clone();
-            self.chrome.docks.show("inspect", &kept);
+            self.chrome.docks.show(home, &kept);
             self.state.layout = self.chrome.docks.name();
             self.chrome.docks.show_panel(id);
         }

@@ -279,6 +279,11 @@ impl App {
                 Done::Checkpoint(path, result) => self.checkpoint_read(path, result),
                 Done::DemoModel(result) => self.demo_model_read(result),
                 Done::Truth(path, read) => self.truth_read(&path, read),
+                Done::Data(number, found) => self.data_looked_at(number, found),
+                Done::Check(number, found) => self.check_done(number, found),
+                Done::Runs(number, found) => self.runs_listed(number, found),
+                Done::Curves(folder, read) => self.curves_read(folder, read),
+                Done::History(folder, read) => self.history_read(&folder, read),
                 Done::Saved(Ok(text)) => self.say(ToastKind::Done, text),
                 Done::Saved(Err(text)) => self.say(ToastKind::Error, text),
             }
@@ -386,7 +391,7 @@ impl App {
         if moved {
             self.chrome.pointer = Instant::now();
         }
-        if !dropped.is_empty() {
+        if !dropped.is_empty() && !self.drop_for_training(&dropped) {
             self.open_paths(&dropped);
         }
     }
@@ -445,8 +450,9 @@ impl App {
         if let Some(path) = chrome.dialogs.ui(&ctx) {
             out.send(Request::Run("open", Some(path)));
         }
+        super::training::closing_ui(&ctx, view.training, out);
         chrome.toasts.ui(&ctx);
-        super::about::drop_hint_ui(&ctx);
+        super::about::drop_hint_ui(&ctx, &view);
     }
 
     fn after(&mut self, ctx: &egui::Context) {
@@ -548,6 +554,16 @@ impl App {
             Pick::SwapSound => self.swap_with(first),
             Pick::ExportTo => self.state.exports.set_target(first),
             Pick::ModelInput(which) => self.save_model_input(which, first),
+            Pick::Setting(key) => {
+                self.mark_undo("recipe");
+                self.state.settings.now.train.set(key, &first.to_string_lossy());
+            }
+            Pick::RunsFolder => {
+                self.state.settings.now.train.runs = Some(first);
+                self.list_runs();
+            }
+            Pick::Recipe => self.import_recipe(&first),
+            Pick::RecipeTo => self.export_recipe(first),
         }
     }
 

@@ -18,6 +18,14 @@ pub enum Pick {
     ExportTo,
     /// Where one of the model's inputs goes.
     ModelInput(super::panels::ModelInputFile),
+    /// The file or folder of a setting of the training recipe, by its key.
+    Setting(&'static str),
+    /// The folder in which runs are made.
+    RunsFolder,
+    /// A recipe to read.
+    Recipe,
+    /// Where the recipe goes.
+    RecipeTo,
 }
 
 /// Suffixes offered in dialogs; files of other names still open when dropped or typed.
@@ -150,6 +158,29 @@ fn ask(pick: Pick, suggest: Option<String>) -> Vec<PathBuf> {
             .pick_file()),
         Pick::ExportTo => {
             one(dialog.set_title("Export video to").add_filter("MP4", &["mp4"]).save_file())
+        }
+        Pick::Setting(key) => {
+            use super::training::recipe::{Editor, PathKind, editor};
+            match editor(key, None) {
+                Editor::Path(PathKind::Folder) => {
+                    one(dialog.set_title("Folder with pairs of picture and sound").pick_folder())
+                }
+                Editor::Path(PathKind::Weights) => one(dialog
+                    .set_title("Checkpoint to start from")
+                    .add_filter("Checkpoints", WEIGHTS)
+                    .add_filter("All files", &["*"])
+                    .pick_file()),
+                _ => one(dialog.set_title("List of names").pick_file()),
+            }
+        }
+        Pick::RunsFolder => one(dialog.set_title("Folder for runs").pick_folder()),
+        Pick::Recipe => one(dialog
+            .set_title("Recipe")
+            .add_filter("Recipes", &["toml"])
+            .add_filter("All files", &["*"])
+            .pick_file()),
+        Pick::RecipeTo => {
+            one(dialog.set_title("Write the recipe to").add_filter("Recipe", &["toml"]).save_file())
         }
         Pick::ModelInput(_) => one(dialog.set_title("Save what the model sees").save_file()),
     }

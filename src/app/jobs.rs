@@ -29,6 +29,16 @@ pub enum Done {
     DemoModel(Result<Arc<Checkpoint>, String>),
     /// A truth file was read.
     Truth(PathBuf, super::truth::TruthRead),
+    /// A data folder was listed; which look it was.
+    Data(u64, Result<super::training::DataFound, String>),
+    /// The look before a run's start ended; which it was.
+    Check(u64, Result<crate::train::preflight::Preflight, String>),
+    /// The runs of a folder were listed; which look it was.
+    Runs(u64, Result<Vec<crate::train::run_folder::RunSummary>, String>),
+    /// The curves of a run of before were read.
+    Curves(PathBuf, Result<Vec<crate::train::events::StepRow>, String>),
+    /// The curves of a run's earlier sittings were read.
+    History(PathBuf, super::training::HistoryRead),
     /// Something was written: a sentence for a toast, or why not.
     Saved(Result<String, String>),
 }

@@ -39,6 +39,11 @@ pub const LAYOUTS: &[LayoutSpec] = &[
         about: "Picture, timeline and the column of panels",
         tree: Some(inspect),
     },
+    LayoutSpec {
+        name: "train",
+        about: "The picture that learns, curves, recipe and run",
+        tree: Some(train),
+    },
     LayoutSpec { name: "demo", about: "The picture alone, full screen, looping", tree: None },
 ];
 
@@ -47,36 +52,68 @@ pub fn find(name: &str) -> Option<&'static LayoutSpec> {
     LAYOUTS.iter().find(|l| l.name.eq_ignore_ascii_case(name))
 }
 
+/// The layout that a panel belongs to: the first that is made with it.
+pub fn home_of(panel: &str) -> Option<&'static str> {
+    LAYOUTS.iter().find(|l| l.tree.is_some_and(|make| holds(&make(), panel))).map(|l| l.name)
+}
+
+fn holds(tree: &Tree<Pane>, id: &str) -> bool {
+    tree.tiles.tiles().any(|t| matches!(t, Tile::Pane(Pane(p)) if p == id))
+}
+
 /// Width of the column of panels as a share of the window, at the window's first size.
 const COLUMN_SHARE: f32 = 0.26;
+/// The same while training: the recipe is a form.
+const TRAIN_COLUMN_SHARE: f32 = 0.34;
+
+/// Tabs, the first one in front.
+fn tabs(tiles: &mut Tiles<Pane>, ids: &[&str]) -> TileId {
+    let panes = ids.iter().map(|id| tiles.insert_pane(Pane((*id).into()))).collect();
+    tiles.insert_tab_tile(panes)
+}
+
+/// Two stacks side by side: the main one and the column, each a list of tabs with their shares of
+/// the height.
+fn two_columns(
+    mut tiles: Tiles<Pane>,
+    main: &[(TileId, f32)],
+    column: &[(TileId, f32)],
+    column_share: f32,
+) -> Tree<Pane> {
+    let stack = |tiles: &mut Tiles<Pane>, parts: &[(TileId, f32)]| {
+        let ids = parts.iter().map(|(id, _)| *id).collect();
+        let mut linear = egui_tiles::Linear::new(egui_tiles::LinearDir::Vertical, ids);
+        parts.iter().for_each(|(id, share)| linear.shares.set_share(*id, *share));
+        tiles.insert_container(linear)
+    };
+    let (main, column) = (stack(&mut tiles, main), stack(&mut tiles, column));
+    let mut all = egui_tiles::Linear::new(egui_tiles::LinearDir::Horizontal, vec![main, column]);
+    all.shares.set_share(main, 1.0 - column_share);
+    all.shares.set_share(column, column_share);
+    let root = tiles.insert_container(all);
+    Tree::new(egui::Id::unique("docks"), root, tiles)
+}
+
+fn train() -> Tree<Pane> {
+    let mut tiles = Tiles::default();
+    let picture = tabs(&mut tiles, &[PICTURE]);
+    let curves = tabs(&mut tiles, &["curves", TIMELINE]);
+    let top = tabs(&mut tiles, &["train_setup", "checkpoints"]);
+    let low = tabs(&mut tiles, &["train_run", "alarms"]);
+    let (main, column) = ([(picture, 0.52), (curves, 0.48)], [(top, 0.54), (low, 0.46)]);
+    two_columns(tiles, &main, &column, TRAIN_COLUMN_SHARE)
+}
 
 fn inspect() -> Tree<Pane> {
     let mut tiles = Tiles::default();
-    let tabs = |tiles: &mut Tiles<Pane>, ids: &[&str]| {
-        let panes = ids.iter().map(|id| tiles.insert_pane(Pane((*id).into()))).collect();
-        tiles.insert_tab_tile(panes)
-    };
     let picture = tabs(&mut tiles, &[PICTURE]);
     let timeline = tabs(&mut tiles, &[TIMELINE]);
     let top = tabs(&mut tiles, &["model", "stream", "sound"]);
     let middle = tabs(&mut tiles, &["overlay", "truth", "sees"]);
     let low = tabs(&mut tiles, &["probe", "log", "export", "settings"]);
-    let mut main =
-        egui_tiles::Linear::new(egui_tiles::LinearDir::Vertical, vec![picture, timeline]);
-    main.shares.set_share(picture, 0.64);
-    main.shares.set_share(timeline, 0.36);
-    let mut column =
-        egui_tiles::Linear::new(egui_tiles::LinearDir::Vertical, vec![top, middle, low]);
-    column.shares.set_share(top, 0.30);
-    column.shares.set_share(middle, 0.42);
-    column.shares.set_share(low, 0.28);
-    let main = tiles.insert_container(main);
-    let column = tiles.insert_container(column);
-    let mut all = egui_tiles::Linear::new(egui_tiles::LinearDir::Horizontal, vec![main, column]);
-    all.shares.set_share(main, 1.0 - COLUMN_SHARE);
-    all.shares.set_share(column, COLUMN_SHARE);
-    let root = tiles.insert_container(all);
-    Tree::new(egui::Id::unique("docks"), root, tiles)
+    let main = [(picture, 0.64), (timeline, 0.36)];
+    let column = [(top, 0.30), (middle, 0.42), (low, 0.28)];
+    two_columns(tiles, &main, &column, COLUMN_SHARE)
 }
 
 /// The docks on the screen and what lives in them.
@@ -120,7 +157,7 @@ impl Docks {
     pub fn show_panel(&mut self, id: &str) -> bool {
         let Some(tree) = &mut self.tree else { return false };
         let is_it = |t: &Tile<Pane>| matches!(t, Tile::Pane(Pane(p)) if p == id);
-        if !tree.tiles.tiles().any(is_it) {
+        if !holds(tree, id) {
             let tile = tree.tiles.insert_pane(Pane(id.to_owned()));
             let home = last_tabs(tree);
             let Some(home) = home.or(tree.root()) else { return false };
@@ -128,6 +165,11 @@ impl Docks {
         }
         self.edited = true;
         tree.make_active(|_, tile| is_it(tile))
+    }
+
+    /// True when the shown layout holds that panel, in front or not.
+    pub fn has_panel(&self, id: &str) -> bool {
+        self.tree.as_ref().is_some_and(|tree| holds(tree, id))
     }
 
     /// True when that panel is drawn now.
@@ -334,21 +376,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_layout_as_made_survives_its_text_and_holds_every_panel() {
-        let tree = inspect();
-        let text = serde_json::to_string(&tree).unwrap();
-        let back = restore(&text).expect("restores");
-        let ids: Vec<_> = back
-            .tiles
-            .tiles()
-            .filter_map(|t| match t {
-                Tile::Pane(Pane(p)) => Some(p.clone()),
-                Tile::Container(_) => None,
-            })
-            .collect();
-        for p in PANELS {
-            assert!(ids.iter().any(|i| i == p.id), "`{}` has no place in Inspect", p.id);
+    fn layouts_as_made_survive_their_text_and_hold_every_panel() {
+        for make in LAYOUTS.iter().filter_map(|l| l.tree) {
+            let text = serde_json::to_string(&make()).unwrap();
+            let back = restore(&text).expect("restores");
+            assert!(PANELS.iter().all(|p| holds(&make(), p.id) == holds(&back, p.id)));
         }
+        for p in PANELS {
+            assert!(home_of(p.id).is_some(), "`{}` has no place in any layout", p.id);
+        }
+        assert_eq!((home_of("model"), home_of("train_run")), (Some("inspect"), Some("train")));
     }
 
     #[test]

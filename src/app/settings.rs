@@ -25,6 +25,8 @@ pub struct Settings {
     pub play: PlaySettings,
     /// Checkpoint and device.
     pub model: ModelSettings,
+    /// Recipe of the training panel, and how a run shares the machine.
+    pub train: super::training::TrainSettings,
     /// Keys that differ from the table: command id to its keys, `[]` for none.
     pub keys: BTreeMap<String, Vec<String>>,
     /// Layouts as the user left them: name to egui_tiles tree (JSON text).
@@ -45,7 +47,7 @@ pub struct Look {
     pub hud: bool,
     /// Legend over the picture.
     pub legend: bool,
-    /// Layout shown last: `inspect` or `demo`.
+    /// Layout shown last: `inspect`, `train` or `demo`.
     pub layout: String,
     /// Size of the window in points.
     pub window: [f32; 2],
@@ -361,6 +363,8 @@ pub enum Section {
     Play,
     /// [`Settings::model`].
     Model,
+    /// [`Settings::train`].
+    Train,
     /// [`Settings::keys`].
     Keys,
     /// [`Settings::layouts`].
@@ -376,6 +380,7 @@ impl Section {
         Self::Overlay,
         Self::Play,
         Self::Model,
+        Self::Train,
         Self::Keys,
         Self::Layouts,
         Self::Recent,
@@ -388,6 +393,7 @@ impl Section {
             Self::Overlay => "Overlay",
             Self::Play => "Playing",
             Self::Model => "Model",
+            Self::Train => "Training",
             Self::Keys => "Keys",
             Self::Layouts => "Layouts",
             Self::Recent => "Recent files",
@@ -404,6 +410,7 @@ impl Settings {
             Section::Overlay => self.overlay = d.overlay,
             Section::Play => self.play = d.play,
             Section::Model => self.model = d.model,
+            Section::Train => self.train = d.train,
             Section::Keys => self.keys = d.keys,
             Section::Layouts => self.layouts = d.layouts,
             Section::Recent => self.recent = d.recent,
@@ -443,6 +450,7 @@ impl Settings {
             overlay: take::<OverlaySettings>(&table, "overlay", &mut bad).clamped(),
             play,
             model: take(&table, "model", &mut bad),
+            train: take::<super::training::TrainSettings>(&table, "train", &mut bad).clamped(),
             keys: take(&table, "keys", &mut bad),
             layouts: take(&table, "layouts", &mut bad),
             recent: take(&table, "recent", &mut bad),

@@ -403,7 +403,7 @@ mod tests {
             f(&mut a);
             check(&a).unwrap_err().to_string()
         };
-        assert!(bad(|a| a.layout = Some("studio".into())).contains("inspect, demo"));
+        assert!(bad(|a| a.layout = Some("studio".into())).contains("inspect, train, demo"));
         assert!(bad(|a| a.device = "toaster".into()).contains("toaster"));
     }
 

@@ -23,6 +23,7 @@ pub fn transport_ui(ui: &mut egui::Ui, view: &View<'_>, out: &mut CommandSender)
         // The rest gives way from its left when the window is narrow.
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             model_ui(ui, view);
+            super::training::badge::badge_ui(ui, view, out);
             if *view.sound_test != SoundTest::None && ui.available_width() > 120.0 {
                 ui.separator();
                 let text = egui::RichText::new(format!("sound test: {}", view.sound_test.label()))

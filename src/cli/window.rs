@@ -42,7 +42,7 @@ pub fn args(root: Command) -> Command {
         Arg::new("layout")
             .long("layout")
             .value_name("NAME")
-            .help("Layout to start in: inspect or demo"),
+            .help("Layout to start in: inspect, train or demo"),
     )
     .arg(
         Arg::new("demo")

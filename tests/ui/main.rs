@@ -6,6 +6,7 @@ mod drawn;
 mod harness;
 mod picture;
 mod timeline;
+mod training;
 mod truth;
 mod whole;
 mod window;

@@ -10,6 +10,7 @@ mod overlay;
 mod play;
 mod seek;
 mod sound_tests;
+mod train;
 mod window;
 
 use std::path::PathBuf;
@@ -34,6 +35,8 @@ pub enum Category {
     Overlay,
     /// Sound tests and the model.
     Model,
+    /// Training.
+    Train,
     /// Panels and window.
     Window,
     /// Help.
@@ -42,8 +45,16 @@ pub enum Category {
 
 impl Category {
     /// All, in menu order.
-    pub const ALL: &[Self] =
-        &[Self::File, Self::Play, Self::Seek, Self::Overlay, Self::Model, Self::Window, Self::Help];
+    pub const ALL: &[Self] = &[
+        Self::File,
+        Self::Play,
+        Self::Seek,
+        Self::Overlay,
+        Self::Model,
+        Self::Train,
+        Self::Window,
+        Self::Help,
+    ];
 
     /// Title of the menu.
     pub fn title(self) -> &'static str {
@@ -53,6 +64,7 @@ impl Category {
             Self::Seek => "Go",
             Self::Overlay => "Overlay",
             Self::Model => "Model",
+            Self::Train => "Train",
             Self::Window => "View",
             Self::Help => "Help",
         }
@@ -140,6 +152,7 @@ pub const GROUPS: &[&[Command]] = &[
     seek::COMMANDS,
     overlay::COMMANDS,
     sound_tests::COMMANDS,
+    train::COMMANDS,
     window::COMMANDS,
     help::COMMANDS,
 ];
@@ -229,6 +242,8 @@ pub enum Request {
     CancelExport(u64),
     /// Ask where to save; for one of the model's inputs, those that are shown.
     PickFor(Pick, String, Option<std::sync::Arc<super::panels::ModelInput>>),
+    /// Something of training.
+    Train(super::training::TrainAsk),
 }
 
 /// Colour of a toast.

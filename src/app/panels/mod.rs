@@ -1,5 +1,8 @@
 //! The column of panels. To add one: a file here, a row in [`PANELS`], a place in a layout.
 
+mod alarms;
+mod checkpoints;
+mod curves;
 mod export;
 mod log;
 mod model;
@@ -9,11 +12,14 @@ mod probe;
 mod settings;
 mod sound;
 mod stream;
+mod train_run;
+mod train_setup;
 mod truth;
 
 use super::commands::CommandSender;
 use super::view::View;
 
+pub use alarms::severity_look;
 pub use model::device_choices;
 pub use model_input::{ModelInput, ModelInputFile, npy};
 
@@ -78,6 +84,36 @@ pub const PANELS: &[PanelSpec] = &[
         title: "Truth",
         about: "What is true in the picture, and how well the map agrees",
         make: || Box::new(truth::TruthPanel),
+    },
+    PanelSpec {
+        id: "train_setup",
+        title: "Data & recipe",
+        about: "What a run learns from, where it starts, and its whole recipe",
+        make: || Box::<train_setup::TrainSetupPanel>::default(),
+    },
+    PanelSpec {
+        id: "train_run",
+        title: "Run",
+        about: "The run that works: how far, how fast, how long still",
+        make: || Box::new(train_run::TrainRunPanel),
+    },
+    PanelSpec {
+        id: "curves",
+        title: "Curves",
+        about: "Every loss term, the rate, validation and speed over the run, and runs beside it",
+        make: || Box::<curves::CurvesPanel>::default(),
+    },
+    PanelSpec {
+        id: "checkpoints",
+        title: "Runs & checkpoints",
+        about: "Run folders, their checkpoints, resume and branch",
+        make: || Box::<checkpoints::CheckpointsPanel>::default(),
+    },
+    PanelSpec {
+        id: "alarms",
+        title: "Alarms",
+        about: "What goes wrong in a run, with cause and remedy",
+        make: || Box::new(alarms::AlarmsPanel),
     },
     PanelSpec {
         id: "log",

@@ -85,7 +85,7 @@ fn weights(c: &TrainConfig, out: &mut Vec<Advice>) {
         });
     }
     let s = &c.schedule;
-    let at_once = s.warmup_epochs == 0 && s.warmup_steps < 50;
+    let at_once = s.warmup_epochs == 0 && s.warmup_steps < 10;
     let fresh = c.model.start.is_empty();
     if heaviest > 0.0 && at_once && fresh {
         out.push(Advice {
@@ -108,9 +108,8 @@ fn batch(c: &TrainConfig, known: &Known, out: &mut Vec<Advice>) {
             key: "batch.size",
             text: format!(
                 "Few negatives: each picture is told from {} other sounds; from {ENOUGH_NEGATIVES} \
-                 pairs on there are enough. More steps do not make up for it, and neither does \
-                 adding up gradients over small batches: that does not enlarge a contrastive \
-                 batch. Passing it through the towers in portions does (run.chunk)",
+                 pairs on there are enough. Adding up gradients does not enlarge a contrastive \
+                 batch; passing it through the towers in portions (run.chunk) does",
                 size - 1
             ),
             remedy: remedy(

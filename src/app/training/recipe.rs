@@ -34,7 +34,12 @@ pub fn section(key: &str) -> &str {
 
 /// A setting's name inside its section, in words.
 pub fn label(key: &str) -> String {
-    key.rsplit('.').next().unwrap_or(key).replace('_', " ")
+    match key {
+        "loss.fns_audio" => "FNS-1, sounds".to_owned(),
+        "loss.tne" => "TNE, foregrounds".to_owned(),
+        "loss.fns_image" => "FNS-2, pictures".to_owned(),
+        _ => key.rsplit('.').next().unwrap_or(key).replace('_', " "),
+    }
 }
 
 /// How a setting is put in.

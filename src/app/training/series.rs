@@ -136,7 +136,7 @@ const PLAIN: Chart = Chart {
 };
 
 /// All charts, in their order.
-pub static CHARTS: [Chart; 10] = [
+pub static CHARTS: [Chart; 11] = [
     Chart {
         id: "contrastive",
         title: "Contrastive",
@@ -202,6 +202,18 @@ pub static CHARTS: [Chart; 10] = [
         at_first: true,
         steps: &[line("FNS-2", |r, w| term(r, 3, w))],
         weighted: true,
+        ..PLAIN
+    },
+    Chart {
+        id: "health",
+        title: "Map spread, sound likeness",
+        about: "On held-out items: the median of each map's greatest minus smallest cosine, flat \
+                near 0, and the mean cosine of two different sounds, 1 when all sound alike to the \
+                network",
+        checks: &[
+            check("map spread", |v| v.map_spread),
+            check("sound likeness", |v| v.sound_likeness),
+        ],
         ..PLAIN
     },
     Chart {
