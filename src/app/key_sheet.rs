@@ -46,10 +46,13 @@ impl KeySheet {
             egui::ScrollArea::vertical().max_height(screen.y - 190.0).show(ui, |ui| {
                 let columns = if ui.available_width() > 700.0 { 2 } else { 1 };
                 ui.columns(columns, |cols| {
-                    for (i, category) in Category::ALL.iter().enumerate() {
-                        // Longest groups apart, so that both columns end near each other.
-                        let col = if columns == 2 { [0, 0, 0, 1, 1, 1, 0][i] } else { 0 };
-                        category_ui(&mut cols[col], *category, &self.search, view);
+                    for category in Category::ALL {
+                        // Each group goes where there is most room left.
+                        let low = |c: &&mut egui::Ui| c.min_rect().bottom();
+                        let col = cols.iter_mut().min_by(|a, b| low(a).total_cmp(&low(b)));
+                        if let Some(col) = col {
+                            category_ui(col, *category, &self.search, view);
+                        }
                     }
                 });
             });

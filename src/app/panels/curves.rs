@@ -137,9 +137,10 @@ impl CurvesPanel {
             None => self.shown.contains(id),
         };
         let charts: Vec<_> = CHARTS.iter().filter(|c| shown(c.id)).collect();
-        let columns =
-            ((ui.available_width() / CHART_WIDTH) as usize).clamp(1, 4).min(charts.len().max(1));
-        let rows = charts.len().div_ceil(columns).max(1);
+        let most = ((ui.available_width() / CHART_WIDTH) as usize).clamp(1, 4);
+        let rows = charts.len().div_ceil(most).max(1);
+        // Six charts are two rows of three, not one of four and one of two.
+        let columns = charts.len().div_ceil(rows).max(1);
         let gap = ui.spacing().item_spacing;
         let width = (ui.available_width() - gap.x * (columns - 1) as f32) / columns as f32;
         let height = (place / rows as f32 - gap.y).max(CHART_HEIGHT);

@@ -119,9 +119,58 @@ fn title_ui(ui: &mut egui::Ui, chart: &'static Chart, scene: &Scene<'_>) -> egui
             let text = egui::RichText::new(value).monospace().color(theme::dim(ui));
             ui.label(text).on_hover_text("The last step's value");
         }
+        if let Some(run) = main.filter(|_| chart.steps.is_empty()) {
+            marks_legend(ui, chart, run);
+        }
         label.on_hover_text(format!("{}\nClick: large / small", chart.about))
     })
     .inner
+}
+
+/// Which mark is which figure; what does not fit stands in the tooltip alone.
+fn marks_legend(ui: &mut egui::Ui, chart: &'static Chart, run: &Shown<'_>) {
+    let dim = theme::dim(ui);
+    for (i, line) in chart.checks.iter().enumerate() {
+        let known = run.checks.iter().any(|v| (line.value)(v).is_some());
+        let text = egui::RichText::new(line.name).small().color(dim);
+        let width = 22.0 + 6.2 * line.name.len() as f32;
+        if !known || ui.available_width() < width {
+            continue;
+        }
+        let (rect, _) = ui.allocate_exact_size(egui::vec2(9.0, 12.0), egui::Sense::hover());
+        let color = if i == 0 { run.color } else { run.color.gamma_multiply(0.6) };
+        mark_shape(ui.painter(), SHAPES[i % SHAPES.len()], rect.center(), color);
+        ui.label(text);
+    }
+}
+
+/// The mark of a figure as the plot draws it.
+fn mark_shape(
+    painter: &egui::Painter,
+    shape: egui_plot::MarkerShape,
+    at: egui::Pos2,
+    color: Color32,
+) {
+    use egui_plot::MarkerShape as S;
+    let r = 3.6;
+    let to = |points: &[(f32, f32)]| -> Vec<egui::Pos2> {
+        points.iter().map(|(x, y)| at + egui::vec2(*x, *y) * r).collect()
+    };
+    let polygon =
+        |points: &[(f32, f32)]| egui::Shape::convex_polygon(to(points), color, Stroke::NONE);
+    let stroke = Stroke::new(1.4, color);
+    match shape {
+        S::Square => painter.add(polygon(&[(-0.8, -0.8), (0.8, -0.8), (0.8, 0.8), (-0.8, 0.8)])),
+        S::Diamond => painter.add(polygon(&[(0.0, -1.0), (1.0, 0.0), (0.0, 1.0), (-1.0, 0.0)])),
+        S::Up => painter.add(polygon(&[(0.0, -1.0), (0.9, 0.6), (-0.9, 0.6)])),
+        S::Down => painter.add(polygon(&[(0.0, 1.0), (-0.9, -0.6), (0.9, -0.6)])),
+        S::Cross => {
+            let ends = to(&[(-0.8, -0.8), (0.8, 0.8), (-0.8, 0.8), (0.8, -0.8)]);
+            painter.line_segment([ends[0], ends[1]], stroke);
+            painter.line_segment([ends[2], ends[3]], stroke)
+        }
+        _ => painter.circle_filled(at, r * 0.85, color),
+    };
 }
 
 type Shape = egui_plot::PlotResponse<()>;
