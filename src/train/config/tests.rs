@@ -156,7 +156,7 @@ fn reference_mode_excludes_what_the_official_code_does_not_have() {
     c.optim.clip_norm = 1.0;
     c.augment.masks = MaskRule::Quiet;
     let ConfigError::Refused(all) = c.validate().unwrap_err() else { panic!() };
-    assert_eq!(all.len(), 7, "{all:?}");
+    assert_eq!(all.len(), 9, "{all:?}");
     c.make_reference();
     c.validate().unwrap();
     assert!(c.quirks()[0].contains("reference mode"));
