@@ -177,15 +177,21 @@ impl Watch {
     fn end(mut self, ending: &Ending) -> CliResult {
         // A bar is taken away before the last line.
         drop(self.progress.take());
-        if let Ending::Failed(why) = ending {
-            return Err(anyhow::anyhow!("{why}").into());
-        }
-        if let Some(why) = self.stopped_by {
-            let folder = self.facts.folder.display();
-            return Err(anyhow::anyhow!(
-                "{why} What was saved is whole: fnac train --resume {folder}"
-            )
-            .into());
+        let why = match ending {
+            Ending::Failed(why) => Some(why.clone()),
+            _ => self.stopped_by.take(),
+        };
+        if let Some(why) = why {
+            let folder = &self.facts.folder;
+            let saved = folder.join("checkpoints/last.safetensors").is_file();
+            let hint = match saved {
+                true => format!(
+                    "\nWhat was saved is whole; go on with: fnac train --resume {}",
+                    folder.display()
+                ),
+                false => String::new(),
+            };
+            return Err(anyhow::anyhow!("{why}{hint}").into());
         }
         let folder = &self.facts.folder;
         if *ending == Ending::Stopped {

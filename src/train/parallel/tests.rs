@@ -197,7 +197,7 @@ fn rows_are_shared_evenly_and_in_order() {
     let rows: Vec<_> = pieces(7, 3).collect();
     assert_eq!(rows, [0..3, 3..5, 5..7]);
     assert_eq!(pieces(2, 3).collect::<Vec<_>>(), [0..1, 1..2, 2..2]);
-    assert_eq!(pieces(0, 0).collect::<Vec<_>>(), [0..0]);
+    assert_eq!(pieces(0, 0).collect::<Vec<_>>(), vec![0..0; 1]);
     let t = Team { others: Vec::new(), chunk: 3, negatives: Negatives::Gathered };
     let jobs = t.jobs(&t.sound_shares(7, 9));
     let rows: Vec<_> = jobs.iter().map(|j| j.rows.clone()).collect();
