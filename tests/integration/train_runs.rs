@@ -142,8 +142,8 @@ fn fifty_kills_at_any_moment_lose_no_checkpoint_and_leave_one_gapless_curve() {
                 train(&recipe, &out, &["--quiet"])
             };
             let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
-            let finished = if kills == KILLS {
-                wait_at_most(&mut child, Duration::from_secs(60))
+            let finished = if kills >= KILLS {
+                wait_at_most(&mut child, Duration::from_secs(300))
             } else {
                 let steps = kills % 2 == 1 && wait_for_a_row(&mut child, &out.join(CURVES));
                 wait_at_most(&mut child, if steps { moment() } else { 2 * moment() })
