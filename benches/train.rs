@@ -12,6 +12,7 @@ use std::time::Instant;
 use burn::tensor::Device;
 use fnac::features::BINS;
 use fnac::model::{Fnac, FnacConfig};
+use fnac::train::events::Adjacency;
 use fnac::train::{Batch, Learner, Schedule, initial, preset};
 
 /// Columns of 3 s of sound.
@@ -83,6 +84,21 @@ fn serve(width: usize, size: usize) {
     }
 }
 
+/// Median seconds of a look at the matrices of a batch, after a step's parts are there.
+fn look(learner: &Learner, batch: &Batch) -> f64 {
+    let ids: Vec<String> = (0..batch.size).map(|i| i.to_string()).collect();
+    let parts = learner.parts(0, batch).unwrap();
+    let mut times: Vec<f64> = (0..7)
+        .map(|step| {
+            let started = Instant::now();
+            Adjacency::of(&parts, step, ids.clone()).unwrap();
+            started.elapsed().as_secs_f64()
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     if args.first().is_some_and(|a| a == "--serve") {
@@ -102,6 +118,12 @@ fn main() {
             1.0 / wall,
             size as f64 / wall,
             peak_memory().unwrap_or(0)
+        );
+        let look = look(&learner, &batch);
+        let share = 100.0 * look * (1.0f64).min(1.0 / wall);
+        println!(
+            "              a look at the matrices: {:.2} ms, {share:.2} % of the time at 1 Hz",
+            1e3 * look
         );
     }
 }

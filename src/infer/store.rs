@@ -559,7 +559,10 @@ impl Default for MapStore {
 impl MapStore {
     /// A store around `maps`.
     pub fn new(maps: Maps) -> Self {
-        Self { maps: RwLock::new(maps), version: AtomicU64::new(1) }
+        // Stores never share a version: whoever draws from one and then from another must notice.
+        static STORES: AtomicU64 = AtomicU64::new(0);
+        let first = (STORES.fetch_add(1, Ordering::Relaxed) << 40) | 1;
+        Self { maps: RwLock::new(maps), version: AtomicU64::new(first) }
     }
 
     /// Looks at the maps; `read` must be quick, since the worker waits for it.

@@ -26,6 +26,7 @@ use crate::units::{FrameIndex, MediaTime, Waker};
 
 use open::OpenEvent;
 pub use open::{DeviceOpener, TowerOpener};
+pub(super) use open::{lower_priority, words_of};
 
 /// Bytes of recent picture embeddings: some 480 frames at the paper's size.
 const PICTURE_BYTES: usize = 48 << 20;
@@ -94,6 +95,7 @@ struct Wanted {
     object: Option<Option<Arc<Checkpoint>>>,
     hop: Option<MediaTime>,
     background: Option<bool>,
+    resting: Option<bool>,
     /// From the opening thread: a handful per opening, never dropped.
     opened: Vec<(u64, OpenEvent)>,
 }
@@ -108,6 +110,7 @@ impl Wanted {
             && self.object.is_none()
             && self.hop.is_none()
             && self.background.is_none()
+            && self.resting.is_none()
             && self.opened.is_empty()
     }
 }
@@ -214,6 +217,12 @@ impl InferWorker {
     /// Turns the background pass on or off.
     pub fn set_background(&self, on: bool) {
         self.shared.ask(|w| w.background = Some(on));
+    }
+
+    /// Computes nothing while `on`: somebody else's maps are on the screen. What is computed
+    /// stays, and commands are obeyed as always.
+    pub fn set_resting(&self, on: bool) {
+        self.shared.ask(|w| w.resting = Some(on));
     }
 
     /// Ranks the peak of `frame` among those of unrelated sounds for the same picture. `None`

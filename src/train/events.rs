@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::Variation;
 use super::loss::LossValues;
 use crate::model::Checkpoint;
 
@@ -163,6 +164,8 @@ pub struct Adjacency {
     pub step: u64,
     /// The batch's items, in order.
     pub ids: Vec<String>,
+    /// How each picture was varied, in the same order; empty where that is not known.
+    pub variations: Vec<Variation>,
     /// How much sounds are alike.
     pub sound: Vec<f32>,
     /// How much pictures are alike.
@@ -173,6 +176,8 @@ pub struct Adjacency {
     pub cross: Vec<f32>,
     /// The pictures' own maps, `[B, 49]`, cosine.
     pub maps: Vec<f32>,
+    /// 1 where a picture's foreground is, that TNE looks at, else 0; `[B, 49]`.
+    pub masks: Vec<f32>,
     /// Cosine of every two sounds, `[B, B]`.
     pub sound_cosine: Vec<f32>,
     /// Cosine of every two pictures' mean features, `[B, B]`.

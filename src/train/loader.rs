@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
-use super::augment::Augment;
+use super::augment::{Augment, Variation};
 use super::config::TrainConfig;
 use super::order::Order;
 use super::silence::no_source_sound;
@@ -31,6 +31,8 @@ pub struct Loaded {
     pub batch: Batch,
     /// Names of the items in it, in order.
     pub ids: Vec<String>,
+    /// How their pictures and sounds were varied, in the same order.
+    pub variations: Vec<Variation>,
     /// What could not be loaded, and why.
     pub left_out: Vec<(String, String)>,
     /// In a supervised start the items' classes, `[batch, classes]`, each row summing to 1.
@@ -143,11 +145,12 @@ impl BatchMaker {
         for i in &items {
             let Some(item) = self.set.items.get(*i) else { continue };
             match self.pair(*i, item, step, epoch, plan) {
-                Ok((picture, sound)) => {
+                Ok((picture, sound, variation)) => {
                     out.batch.pictures.extend(picture);
                     out.batch.sounds.extend(sound);
                     out.batch.size += 1;
                     out.ids.push(item.id.clone());
+                    out.variations.push(variation);
                 }
                 Err(why) => out.left_out.push((item.id.clone(), why)),
             }
@@ -170,7 +173,7 @@ impl BatchMaker {
         step: u64,
         epoch: u64,
         plan: &mut SpectrogramPlan,
-    ) -> Result<(Vec<f32>, Vec<f32>), String> {
+    ) -> Result<(Vec<f32>, Vec<f32>, Variation), String> {
         let frames = self.window().1;
         let variation = self.augment.variation(epoch, i as u64, frames);
         let picture = item.load_picture().map_err(|e| e.to_string())?;
@@ -195,7 +198,7 @@ impl BatchMaker {
             .ok_or_else(|| format!("its sound has {} samples, too few", sound.len()))?;
         let mut data = spectrogram.data;
         self.augment.mask(&mut data, &variation);
-        Ok((picture, data))
+        Ok((picture, data, variation))
     }
 }
 

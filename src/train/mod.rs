@@ -4,7 +4,9 @@
 //! its numbers live in; never knows windows. Start with [`TrainConfig`] for what can be set and
 //! with [`Learner::step`] for the life of a step.
 
+mod adjacency;
 pub mod alarms;
+pub mod audit;
 mod augment;
 mod calibrate;
 mod config;
@@ -35,6 +37,7 @@ pub(crate) mod testing;
 mod validate;
 pub mod warm;
 
+pub use adjacency::{AdjacencyTerm, Duplicates};
 pub use augment::{Augment, Variation};
 pub use calibrate::{
     CalibrateOptions, Calibration, Quiet, TriedCells, calibrate, calibrate_through, places,

@@ -121,7 +121,7 @@ pub(super) fn start(
 }
 
 /// The text of a caught panic.
-pub(super) fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
+pub(in crate::infer) fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("it panicked without a message").to_owned()
@@ -129,7 +129,7 @@ pub(super) fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
 
 /// Lets sound and picture go first on machines where the network takes every core: the calling
 /// thread and those it starts (the CPU engine's) yield to the rest of the program.
-pub(super) fn lower_priority() {
+pub(in crate::infer) fn lower_priority() {
     #[cfg(target_os = "linux")]
     {
         // On Linux, process 0 means the calling thread, and its children inherit the value.

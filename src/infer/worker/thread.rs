@@ -73,6 +73,7 @@ pub(super) struct Worker {
     pub fine: u8,
     pub hop: MediaTime,
     pub background: bool,
+    resting: bool,
 
     pub sounds: Recent<i64, Heard>,
     pub scheduler: Scheduler,
@@ -124,6 +125,7 @@ impl Worker {
             test_track: None,
             parked: None,
             fine: 0,
+            resting: false,
             sounds: Recent::new(SOUND_BYTES),
             scheduler: Scheduler::default(),
             generation: Generation::default(),
@@ -170,7 +172,7 @@ impl Worker {
     /// One job; the time to wait afterwards, `None` for none. Whatever fails in it becomes a
     /// state: panics inside burn or wgpu too.
     fn work(&mut self) -> Option<Duration> {
-        if self.model.is_none() || self.clip.is_none() {
+        if self.resting || self.model.is_none() || self.clip.is_none() {
             return Some(Duration::from_millis(500));
         }
         match catch_unwind(AssertUnwindSafe(|| self.job())) {
@@ -241,6 +243,11 @@ impl Worker {
         if let Some(on) = wanted.background {
             self.background = on;
             self.filling &= on;
+        }
+        if let Some(on) = wanted.resting.filter(|on| *on != self.resting) {
+            self.resting = on;
+            self.filling &= !on;
+            self.again();
         }
         self.publish(true);
     }

@@ -81,6 +81,19 @@ impl Parts {
         Ok(Self { options, image, sound: own_sound, logits, foreground, own_maps })
     }
 
+    /// The same numbers without their history: what is computed from them costs no gradient and
+    /// keeps no memory of the network.
+    pub fn detached(&self) -> Self {
+        Self {
+            options: self.options,
+            image: self.image.clone().detach(),
+            sound: self.sound.clone().detach(),
+            logits: self.logits.clone().detach(),
+            foreground: self.foreground.clone().detach(),
+            own_maps: self.own_maps.clone().detach(),
+        }
+    }
+
     /// Pictures in the batch.
     pub fn batch(&self) -> usize {
         self.image.dims()[0]
@@ -130,6 +143,20 @@ impl Parts {
         let [b, d, p] = self.image.dims();
         let mask: Tensor<3> = self.foreground.clone().reshape([b, 1, p]);
         self.adjacency((self.image.clone() * mask).mean_dim(2).reshape([b, d]))
+    }
+
+    /// Cosine of every two sounds, `[B, B]`.
+    pub fn sound_cosines(&self) -> Tensor<2> {
+        self.sound.clone().matmul(self.sound.clone().transpose())
+    }
+
+    /// Cosine of every two pictures' mean features, `[B, B]`; 0 where a mean vanishes.
+    pub fn image_cosines(&self) -> Tensor<2> {
+        let [b, d, _] = self.image.dims();
+        let mean: Tensor<2> = self.image.clone().mean_dim(2).reshape([b, d]);
+        let length = mean.clone().powi_scalar(2).sum_dim(1).sqrt().clamp_min(1e-12);
+        let unit = mean / length;
+        unit.clone().matmul(unit.transpose())
     }
 
     fn adjacency(&self, x: Tensor<2>) -> Tensor<2> {

@@ -16,8 +16,9 @@ use self::checks::Checks;
 use self::prepare::{Prepared, warm_steps};
 use super::alarms::Alarms;
 use super::engine::{RunRequest, TrainError};
-use super::events::{Alarm, Ending, Severity, Stage, StepRow, TrainEvent};
+use super::events::{Adjacency, Alarm, Ending, Severity, Stage, StepRow, TrainEvent};
 use super::loader::{Loaded, Loader};
+use super::loss::Parts;
 use super::run_folder::curves_line;
 use super::state::{RunState, stage_name};
 use super::step::{Learner, StepError, StepReport};
@@ -55,6 +56,15 @@ pub(super) fn run(request: RunRequest, desk: &mut Desk) -> Result<Ending, TrainE
     };
     run.end(&ending);
     Ok(ending)
+}
+
+/// The matrices of a step. Several devices with their own negatives have a batch each, of which
+/// the first one's is looked at.
+fn look(parts: &Parts, step: u64, loaded: &Loaded) -> Option<Adjacency> {
+    let ids = loaded.ids.get(..parts.batch())?.to_vec();
+    let mut adjacency = Adjacency::of(parts, step, ids)?;
+    adjacency.variations = loaded.variations.get(..parts.batch())?.to_vec();
+    Some(adjacency)
 }
 
 /// Seconds of training over all sittings, pauses left out.
@@ -253,6 +263,11 @@ impl Run<'_> {
     /// The contrastive steps.
     fn train(&mut self) -> Result<Ending, TrainError> {
         let last = self.p.schedule.steps();
+        if self.desk.publish_every > 0 && self.p.state.step < last {
+            // What this sitting begins with: the window shows it before the first step is done.
+            self.live()?;
+            self.publish(self.p.state.step);
+        }
         while self.p.state.step < last {
             if let Flow::Stop = self.obey()? {
                 return Ok(Ending::Stopped);
@@ -386,8 +401,18 @@ impl Run<'_> {
         let desk = &self.desk;
         let Some(loaded) = live.loader.next(|| desk.is_told()) else { return Ok(()) };
         let (wait, computing) = (waited.elapsed(), Instant::now());
-        let taken = live.learner.step(step, &loaded.batch);
+        let every = desk.adjacency_every;
+        let looks = every > 0 && step.is_multiple_of(every);
+        let mut seen = None;
+        let taken = live.learner.step_seen(step, &loaded.batch, &mut |parts| {
+            if looks && seen.is_none() {
+                seen = look(parts, step, &loaded);
+            }
+        });
         let compute = computing.elapsed();
+        if let Some(adjacency) = seen {
+            self.desk.say(TrainEvent::Adjacency(Arc::new(adjacency)));
+        }
         match taken {
             Ok(report) => {
                 self.p.state.updates += 1;

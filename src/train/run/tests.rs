@@ -223,6 +223,45 @@ fn a_pause_with_save_and_the_other_commands_are_obeyed() {
 }
 
 #[test]
+fn looks_at_the_matrices_are_of_the_very_step_that_was_taken() {
+    let dir = Folders::new();
+    let mut c = config();
+    (c.run.publish_steps, c.run.adjacency_steps) = (100, 3);
+    let augment = crate::train::Augment::new(c.augment.clone(), c.seed);
+    let handle = spawn(c, RunPlace::Folder(dir.at("run")));
+    let (mut looks, mut published) = (Vec::new(), Vec::new());
+    loop {
+        match next(&handle) {
+            TrainEvent::Adjacency(a) => looks.push(a),
+            TrainEvent::Published(_, step) => published.push(step),
+            TrainEvent::Ended(ending) => {
+                assert_eq!(ending, Ending::Finished);
+                break;
+            }
+            _ => {}
+        }
+    }
+    assert_eq!(published, [0], "what the run begins with, and nothing more in twelve steps");
+    let rows = read_curves(&dir.at("run").join(CURVES)).unwrap();
+    assert!(!looks.is_empty());
+    let set = twelve();
+    for a in &looks {
+        assert_eq!((a.step % 3, a.batch()), (0, 4));
+        // What is shown is what was minimised.
+        let row = rows.iter().find(|r| r.step == a.step).unwrap();
+        for (shown, minimised) in a.gaps().iter().zip(&row.losses.terms[1..]) {
+            assert!((shown - minimised).abs() < 1e-6, "{shown} for {minimised}");
+        }
+        // And each picture is varied as it is said.
+        for (id, variation) in a.ids.iter().zip(&a.variations) {
+            let place = set.items.iter().position(|i| i.id == *id).unwrap() as u64;
+            assert_eq!(*variation, augment.variation(row.epoch, place, 200));
+        }
+        assert_eq!(a.variations.len(), 4);
+    }
+}
+
+#[test]
 fn a_clip_that_is_no_number_pauses_the_run_by_its_name_and_harms_nothing() {
     let dir = Folders::new();
     let data = dir.at("data");
