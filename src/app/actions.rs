@@ -71,6 +71,7 @@ impl App {
             Request::Export(wish) => self.start_export(wish),
             Request::CancelExport(id) => self.state.exports.cancel(id),
             Request::Train(ask) => self.train(ctx, ask),
+            Request::Learn(ask) => self.learn(ctx, ask),
             Request::PickFor(pick, name, input) => {
                 self.saving = input;
                 self.chrome.dialogs.pick_to(ctx, pick, name);
@@ -111,7 +112,9 @@ impl App {
 
     fn set_output(&mut self, name: Option<String>) {
         self.state.settings.now.play.output.clone_from(&name);
-        self.state.player.set_output(name.map_or(OutputChoice::Default, OutputChoice::Device));
+        let output = name.map_or(OutputChoice::Default, OutputChoice::Device);
+        self.snippets_output(output.clone());
+        self.state.player.set_output(output);
         self.apply_offset();
     }
 

@@ -13,6 +13,7 @@ use super::jobs::{Done, Jobs};
 use super::key_sheet::KeySheet;
 use super::keys::{Bindings, KeyContext, KeyInput};
 use super::layout::Docks;
+use super::learning::Learning;
 use super::log::{self, Level};
 use super::open::Playlist;
 use super::palette::Palette;
@@ -24,7 +25,7 @@ use super::timeline::Timeline;
 use super::toasts::Toasts;
 use super::view::ProbeState;
 use crate::audio::OutputChoice;
-use crate::infer::{InferWorker, MapAt, SoundTest, WorkerOptions};
+use crate::infer::{InferWorker, LiveOptions, LiveWorker, MapAt, SoundTest, WorkerOptions};
 use crate::player::{PlayState, Player, PlayerOptions};
 use crate::units::{MediaTime, Waker};
 
@@ -112,11 +113,15 @@ impl App {
         }
         let (bindings, key_trouble) = Bindings::new(&settings.now.keys);
         theme::apply(ctx, settings.now.look.theme, settings.now.look.scale);
-        let worker = InferWorker::spawn(WorkerOptions {
+        let worker_options = WorkerOptions {
             // Nothing in the window shows the evidence yet: no bank of sounds for nobody.
             evidence: false,
             ..WorkerOptions::new(waker.clone(), start.cache_dir.clone())
-        })?;
+        };
+        let live = LiveWorker::spawn(LiveOptions::from(&worker_options))?;
+        let learning =
+            Learning::new(worker_options.opener.clone(), start.output.clone(), waker.clone());
+        let worker = InferWorker::spawn(worker_options)?;
         let player = Player::new(PlayerOptions {
             output: start.output,
             waker: waker.clone(),
@@ -166,6 +171,12 @@ impl App {
             software_drawing: software,
             exports: Exports::new(waker.clone()),
             training: super::training::Training::default(),
+            learning,
+            live_maps: live.maps(),
+            live_status: live.status(),
+            live_shown: None,
+            live_summary: None,
+            live,
             log: log::shared().clone(),
             settings,
         };
@@ -301,8 +312,9 @@ impl App {
         self.state.player.tick();
         self.follow_player(ctx);
         self.follow_scale();
+        self.follow_learning();
         let frame = self.state.player.presentation().frame.as_ref().map(|f| f.index);
-        self.state.map = frame.map_or(MapAt::None, |f| self.state.maps.lookup(f));
+        self.state.map = frame.map_or(MapAt::None, |f| self.state.maps_shown().lookup(f));
         self.follow_truth();
         self.follow_training(ctx);
     }
@@ -564,6 +576,7 @@ impl App {
             }
             Pick::Recipe => self.import_recipe(&first),
             Pick::RecipeTo => self.export_recipe(first),
+            Pick::Pairs(format) => self.export_pairs(format, first),
         }
     }
 
@@ -597,6 +610,7 @@ impl App {
     pub fn close(&mut self) {
         self.state.exports.cancel_all();
         self.state.training.session.let_go();
+        self.state.learning.close();
         if let Some(size) = self.window_size {
             self.state.settings.now.look.window = size;
         }

@@ -109,6 +109,7 @@ impl App {
         self.state.kept_map = None;
         self.set_sound_test(crate::infer::SoundTest::None);
         self.state.worker.set_clip(None);
+        self.state.live.set_clip(None);
         self.resume_at = self.kept_position(&source);
         self.state.player.open(source);
         // The clip loops alone; in a playlist its end leads to the next.
@@ -160,12 +161,10 @@ impl App {
         let Some(source) = self.state.clip.source.clone() else { return };
         let p = self.state.player.presentation();
         let track = p.track.or_else(|| self.state.player.info().and_then(|i| i.default_track()));
-        let rate = self
-            .state
-            .loaded
-            .checkpoint
-            .as_ref()
-            .map_or(USUAL_RATE_HZ, |(_, s)| s.card.sample_rate);
+        let loaded = self.state.loaded.checkpoint.as_ref().map(|(_, s)| s.card.sample_rate);
+        let learning = &self.state.learning;
+        let learnt = learning.wanted(&self.state.settings.now.learn).and(learning.rate());
+        let rate = learnt.or(loaded).unwrap_or(USUAL_RATE_HZ);
         let wanted = track.map(|t| (t, rate));
         if wanted == self.state.clip.sound_of {
             return;
@@ -184,17 +183,20 @@ impl App {
             (self.state.clip.source.clone(), self.state.player.index().cloned())
         else {
             self.state.worker.set_clip(None);
+            self.state.live.set_clip(None);
             return;
         };
         let track = self.state.clip.sound_of.map_or(0, |(t, _)| t);
         let feed: Arc<dyn FrameFeed> = self.state.player.look_ahead();
-        self.state.worker.set_clip(Some(ClipFeed::new(
+        let clip = ClipFeed::new(
             source,
             index,
             self.state.clip.sound.clone(),
             format!("track {track} mean"),
             feed,
-        )));
+        );
+        self.state.live.set_clip(Some(clip.clone()));
+        self.state.worker.set_clip(Some(clip));
     }
 
     /// Keeps where the clip stands, for the next time it is opened.

@@ -26,6 +26,8 @@ pub enum Pick {
     Recipe,
     /// Where the recipe goes.
     RecipeTo,
+    /// Where the list of suspected pairs goes.
+    Pairs(super::learning::PairFormat),
 }
 
 /// Suffixes offered in dialogs; files of other names still open when dropped or typed.
@@ -182,6 +184,7 @@ fn ask(pick: Pick, suggest: Option<String>) -> Vec<PathBuf> {
         Pick::RecipeTo => {
             one(dialog.set_title("Write the recipe to").add_filter("Recipe", &["toml"]).save_file())
         }
+        Pick::Pairs(_) => one(dialog.set_title("Write the list of pairs to").save_file()),
         Pick::ModelInput(_) => one(dialog.set_title("Save what the model sees").save_file()),
     }
 }

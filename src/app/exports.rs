@@ -39,6 +39,13 @@ pub(super) fn work(view: &View<'_>, wish: &ExportWish) -> Result<ExportWork, Str
     let (Some(source), Some(index)) = (view.source.cloned(), view.index.cloned()) else {
         return Err("no clip is open".into());
     };
+    if view.live_words.is_some() {
+        return Err(
+            "the picture shows weights of a run, whose maps exist around the playhead alone: \
+                    show the loaded checkpoint first (Show what is learnt), or load a saved epoch"
+                .into(),
+        );
+    }
     let all = 0..u32::try_from(index.len()).unwrap_or(u32::MAX);
     if all.is_empty() {
         return Err(format!("{} has no picture to draw over", source.display_name()));

@@ -97,9 +97,9 @@ fn two_columns(
 fn train() -> Tree<Pane> {
     let mut tiles = Tiles::default();
     let picture = tabs(&mut tiles, &[PICTURE]);
-    let curves = tabs(&mut tiles, &["curves", TIMELINE]);
-    let top = tabs(&mut tiles, &["train_setup", "checkpoints"]);
-    let low = tabs(&mut tiles, &["train_run", "alarms"]);
+    let curves = tabs(&mut tiles, &["curves", TIMELINE, "adjacency", "watch"]);
+    let top = tabs(&mut tiles, &["train_setup", "checkpoints", "false-negatives"]);
+    let low = tabs(&mut tiles, &["train_run", "alarms", "learnt"]);
     let (main, column) = ([(picture, 0.52), (curves, 0.48)], [(top, 0.54), (low, 0.46)]);
     two_columns(tiles, &main, &column, TRAIN_COLUMN_SHARE)
 }

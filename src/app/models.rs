@@ -94,6 +94,7 @@ impl App {
             summary.width, summary.dim, summary.card.sample_rate
         );
         self.say(ToastKind::Done, text);
+        self.put_learnt_aside();
         self.take_checkpoint(summary, checkpoint);
     }
 
@@ -135,6 +136,7 @@ impl App {
     pub(super) fn set_sound_test(&mut self, test: SoundTest) {
         if test != self.state.sound_test {
             self.state.worker.set_sound_test(test.clone());
+            self.state.live.set_sound_test(test.clone());
             self.state.sound_test = test;
         }
     }

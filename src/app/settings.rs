@@ -27,6 +27,8 @@ pub struct Settings {
     pub model: ModelSettings,
     /// Recipe of the training panel, and how a run shares the machine.
     pub train: super::training::TrainSettings,
+    /// What the picture and the panels show of a run.
+    pub learn: super::learning::LearnSettings,
     /// Keys that differ from the table: command id to its keys, `[]` for none.
     pub keys: BTreeMap<String, Vec<String>>,
     /// Layouts as the user left them: name to egui_tiles tree (JSON text).
@@ -365,6 +367,8 @@ pub enum Section {
     Model,
     /// [`Settings::train`].
     Train,
+    /// [`Settings::learn`].
+    Learn,
     /// [`Settings::keys`].
     Keys,
     /// [`Settings::layouts`].
@@ -381,6 +385,7 @@ impl Section {
         Self::Play,
         Self::Model,
         Self::Train,
+        Self::Learn,
         Self::Keys,
         Self::Layouts,
         Self::Recent,
@@ -394,6 +399,7 @@ impl Section {
             Self::Play => "Playing",
             Self::Model => "Model",
             Self::Train => "Training",
+            Self::Learn => "Learning",
             Self::Keys => "Keys",
             Self::Layouts => "Layouts",
             Self::Recent => "Recent files",
@@ -411,6 +417,7 @@ impl Settings {
             Section::Play => self.play = d.play,
             Section::Model => self.model = d.model,
             Section::Train => self.train = d.train,
+            Section::Learn => self.learn = d.learn,
             Section::Keys => self.keys = d.keys,
             Section::Layouts => self.layouts = d.layouts,
             Section::Recent => self.recent = d.recent,
@@ -451,6 +458,7 @@ impl Settings {
             play,
             model: take(&table, "model", &mut bad),
             train: take::<super::training::TrainSettings>(&table, "train", &mut bad).clamped(),
+            learn: take::<super::learning::LearnSettings>(&table, "learn", &mut bad).clamped(),
             keys: take(&table, "keys", &mut bad),
             layouts: take(&table, "layouts", &mut bad),
             recent: take(&table, "recent", &mut bad),

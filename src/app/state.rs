@@ -7,13 +7,14 @@ use std::sync::Arc;
 use super::clip_scale::ClipScale;
 use super::exports::Exports;
 use super::keys::Bindings;
+use super::learning::{Learning, LiveSummary};
 use super::log::LogLines;
 use super::open::Playlist;
 use super::settings::SettingsStore;
 use super::training::Training;
 use super::truth::ClipTruth;
 use super::view::{CheckpointSummary, ProbeState, View};
-use crate::infer::{InferStatus, InferWorker, MapAt, MapStore, SoundTest};
+use crate::infer::{InferStatus, InferWorker, LiveFacts, LiveWorker, MapAt, MapStore, SoundTest};
 use crate::media::{MediaSource, SoundTrack};
 use crate::model::{Checkpoint, DeviceInfo};
 use crate::player::Player;
@@ -72,6 +73,13 @@ pub struct State {
     pub(super) software_drawing: bool,
     pub(super) exports: Exports,
     pub(super) training: Training,
+    pub(super) learning: Learning,
+    pub(super) live: LiveWorker,
+    pub(super) live_maps: Arc<MapStore>,
+    pub(super) live_status: Arc<InferStatus>,
+    /// Whose maps of the run are in the picture.
+    pub(super) live_shown: Option<Arc<LiveFacts>>,
+    pub(super) live_summary: Option<LiveSummary>,
     pub(super) log: LogLines,
 }
 
@@ -79,6 +87,8 @@ impl State {
     /// What panels may see.
     pub fn view(&self) -> View<'_> {
         let settings = &self.settings.now;
+        // While the run's weights are in the picture everything on the screen is of them.
+        let live = self.live_summary.as_ref().filter(|_| self.live_shown.is_some());
         View {
             presentation: self.player.presentation(),
             source: self.clip.source.as_ref(),
@@ -87,13 +97,20 @@ impl State {
             media: self.player.info(),
             index: self.player.index(),
             sound: self.clip.sound.as_ref(),
-            maps: &self.maps,
+            maps: self.maps_shown(),
             map: &self.map,
             truth: &self.truth,
             kept_map: self.kept_map.as_ref(),
-            clip_scale: self.clip_scale.range(),
-            infer: &self.status,
-            checkpoint: self.loaded.checkpoint.as_ref().map(|(_, s)| s),
+            clip_scale: match &self.live_shown {
+                Some(facts) => self.live_range(facts),
+                None => self.clip_scale.range(),
+            },
+            infer: if live.is_some() { &self.live_status } else { &self.status },
+            checkpoint: match live {
+                Some(l) => Some(&l.summary),
+                None => self.loaded.checkpoint.as_ref().map(|(_, s)| s),
+            },
+            live_words: live.map(|l| l.summary.name.as_str()),
             object_tower: self.object_tower.as_deref(),
             devices: &self.devices,
             device_choice: &self.loaded.device,
@@ -116,6 +133,18 @@ impl State {
             redo: self.settings.redo_text(),
             exports: &self.exports,
             training: &self.training,
+            learning: &self.learning,
         }
+    }
+
+    /// The maps that lie over the picture: the run's while its weights are shown.
+    pub(super) fn maps_shown(&self) -> &Arc<MapStore> {
+        if self.live_shown.is_some() { &self.live_maps } else { &self.maps }
+    }
+
+    /// The scale of weights whose card brings none: their row of the watch list.
+    fn live_range(&self, facts: &LiveFacts) -> Option<(f32, f32)> {
+        let step = self.learning.moments.get(facts.id).map_or(self.learning.step(), |m| m.step);
+        self.learning.range_at(step)
     }
 }

@@ -51,6 +51,9 @@ pub struct View<'a> {
     pub infer: &'a InferStatus,
     /// The loaded checkpoint.
     pub checkpoint: Option<&'a CheckpointSummary>,
+    /// What the picture says about the run's weights, while they are in it; they are
+    /// `checkpoint` then.
+    pub live_words: Option<&'a str>,
     /// The loaded object tower's file name.
     pub object_tower: Option<&'a str>,
     /// Compute devices, once they are known.
@@ -95,6 +98,8 @@ pub struct View<'a> {
     pub exports: &'a super::exports::Exports,
     /// The recipe that is made, the run that works.
     pub training: &'a super::training::Training,
+    /// The run as one sees and hears it.
+    pub learning: &'a super::learning::Learning,
 }
 
 impl<'a> View<'a> {

@@ -4,6 +4,7 @@
 mod demo_model;
 mod drawn;
 mod harness;
+mod learning;
 mod picture;
 mod timeline;
 mod training;

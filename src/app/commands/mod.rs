@@ -6,6 +6,7 @@
 
 mod files;
 mod help;
+mod learning;
 mod overlay;
 mod play;
 mod seek;
@@ -153,6 +154,7 @@ pub const GROUPS: &[&[Command]] = &[
     overlay::COMMANDS,
     sound_tests::COMMANDS,
     train::COMMANDS,
+    learning::COMMANDS,
     window::COMMANDS,
     help::COMMANDS,
 ];
@@ -240,6 +242,8 @@ pub enum Request {
     Export(super::exports::ExportWish),
     /// Stop writing that video (by its number), or take its row away when it is done.
     CancelExport(u64),
+    /// Something of the panels about learning.
+    Learn(super::learning::LearnAsk),
     /// Ask where to save; for one of the model's inputs, those that are shown.
     PickFor(Pick, String, Option<std::sync::Arc<super::panels::ModelInput>>),
     /// Something of training.

@@ -39,6 +39,7 @@ pub fn legend_facts(view: &View<'_>) -> LegendFacts {
         calibration_missing: view.overlay.scale == ScaleChoice::Calibrated
             && view.scale_mode() == ScaleMode::Absolute,
         calibrated_on_clip: view.calibrated_on_clip(),
+        calibrated_on_list: view.calibrated_on_clip() && view.live_words.is_some(),
     }
 }
 
@@ -88,6 +89,14 @@ pub fn hud_data(view: &View<'_>, rates: Rates) -> HudData {
         infer.state != InferState::Ready,
         "Where the network runs, and how much of the clip is computed",
     ));
+    if let Some(words) = view.live_words {
+        rows.push(row(
+            "weights",
+            words.to_owned(),
+            view.learning.choice.base,
+            "Weights of the run whose maps are in the picture, and the step that they are of",
+        ));
+    }
     if let Some((text, care)) = truth_text(view) {
         rows.push(row(
             "truth",

@@ -29,6 +29,8 @@ pub struct LegendFacts {
     pub calibration_missing: bool,
     /// `calibrated` has its numbers from this clip's maps, not from the card.
     pub calibrated_on_clip: bool,
+    /// They are the watch list's, under the weights of that epoch.
+    pub calibrated_on_list: bool,
 }
 
 /// The layer that the legend explains: the map's side of a wipe.
@@ -74,6 +76,9 @@ fn scale_line(scale: ScaleMode, legend: &Legend, facts: LegendFacts) -> String {
         _ if legend.badge.is_some() => format!("stretched {lo:+.2} .. {hi:+.2} (per frame)"),
         ScaleMode::Absolute if facts.calibration_missing => "absolute (no calibration)".to_owned(),
         ScaleMode::Absolute => "absolute".to_owned(),
+        ScaleMode::Calibrated { .. } if facts.calibrated_on_list => {
+            "calibrated (watch list p1..p99)".to_owned()
+        }
         ScaleMode::Calibrated { .. } if facts.calibrated_on_clip => {
             "calibrated (clip p1..p99)".to_owned()
         }

@@ -1,9 +1,12 @@
 //! The column of panels. To add one: a file here, a row in [`PANELS`], a place in a layout.
 
+mod adjacency;
 mod alarms;
 mod checkpoints;
 mod curves;
 mod export;
+mod false_negatives;
+mod learnt;
 mod log;
 mod model;
 mod model_input;
@@ -15,6 +18,7 @@ mod stream;
 mod train_run;
 mod train_setup;
 mod truth;
+mod watch;
 
 use super::commands::CommandSender;
 use super::view::View;
@@ -114,6 +118,30 @@ pub const PANELS: &[PanelSpec] = &[
         title: "Alarms",
         about: "What goes wrong in a run, with cause and remedy",
         make: || Box::new(alarms::AlarmsPanel),
+    },
+    PanelSpec {
+        id: "learnt",
+        title: "Learnt",
+        about: "Which weights of the run are in the picture, and the slider through its epochs",
+        make: || Box::new(learnt::LearntPanel),
+    },
+    PanelSpec {
+        id: "watch",
+        title: "Watch list",
+        about: "Eight pictures under the weights of each epoch",
+        make: || Box::<watch::WatchPanel>::default(),
+    },
+    PanelSpec {
+        id: "adjacency",
+        title: "Adjacency",
+        about: "The batch's four matrices and the differences behind FNS-1, TNE and FNS-2",
+        make: || Box::<adjacency::AdjacencyPanel>::default(),
+    },
+    PanelSpec {
+        id: "false-negatives",
+        title: "False negatives",
+        about: "Pairs that the recipe protects, to be seen, heard and judged",
+        make: || Box::<false_negatives::FalseNegativesPanel>::default(),
     },
     PanelSpec {
         id: "log",

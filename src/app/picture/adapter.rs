@@ -205,6 +205,9 @@ fn caption(view: &View<'_>) -> String {
 /// Short notes in the picture: what a stretched or a held map must never hide.
 fn badges(view: &View<'_>, params: &OverlayParams) -> Vec<(String, bool)> {
     let mut badges = Vec::new();
+    if let Some(words) = view.live_words {
+        badges.push((words.to_owned(), view.learning.choice.base));
+    }
     if params.visible
         && let Some(map) = &params.map
         && params.scale.is_stretched()

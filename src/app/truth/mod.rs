@@ -347,7 +347,9 @@ impl App {
     pub(super) fn follow_truth(&mut self) {
         let state = &mut self.state;
         let overlay = &state.settings.now.overlay;
-        let checkpoint = state.loaded.checkpoint.as_ref().map(|(_, s)| s);
+        let live = state.live_summary.as_ref().filter(|_| state.live_shown.is_some());
+        let loaded = state.loaded.checkpoint.as_ref().map(|(_, s)| s);
+        let checkpoint = live.map(|l| &l.summary).or(loaded);
         let card = checkpoint.map(|s| &s.card);
         let presentation = state.player.presentation();
         let on_screen = presentation.frame.as_ref().map(|frame| OnScreen {
