@@ -28,7 +28,7 @@ pub struct Speed {
 /// Figures of the last [`RECENT`] steps; `None` without any.
 pub fn speed(steps: &[StepRow]) -> Option<Speed> {
     let recent = recent(steps);
-    let total: f64 = recent.iter().map(|r| took(r)).sum();
+    let total: f64 = recent.iter().map(took).sum();
     if recent.is_empty() || total <= 0.0 {
         return None;
     }

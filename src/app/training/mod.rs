@@ -307,8 +307,8 @@ mod tests {
 
     #[test]
     fn a_run_does_not_begin_without_data_or_with_a_broken_recipe() {
-        let mut t = Training::default();
-        t.draft = Draft::of(&TrainSettings::default(), &Known::default());
+        let draft = Draft::of(&TrainSettings::default(), &Known::default());
+        let mut t = Training { draft, ..Training::default() };
         assert!(t.start_hindrance().is_some_and(|h| h.contains("data folder")));
         let mut s = TrainSettings::default();
         s.set("data.train", "/data");

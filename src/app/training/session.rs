@@ -13,6 +13,7 @@ const EVENTS_PER_FRAME: usize = 512;
 const DRAIN_LIMIT: Duration = Duration::from_millis(4);
 
 /// What [`RunLink::next`] finds.
+#[expect(clippy::large_enum_variant, reason = "taken apart at once, never stored")]
 pub enum Heard {
     /// The next event.
     Event(TrainEvent),
