@@ -54,7 +54,7 @@ impl Panel for CheckpointsPanel {
         if shelf.runs.is_empty() {
             theme::hint(
                 ui,
-                if shelf.looking {
+                if shelf.looking || shelf.root.is_none() {
                     "Listing the runs…"
                 } else {
                     "No runs here yet. Each run gets a numbered folder of its own with its recipe, \
