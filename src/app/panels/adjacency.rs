@@ -15,7 +15,7 @@ use crate::train::AdjacencyTerm;
 use crate::train::events::Adjacency;
 
 /// Height of the place that explains a cell: fixed, so that nothing jumps.
-const DETAIL: f32 = 172.0;
+const DETAIL: f32 = 150.0;
 /// Sides of a matrix on the screen.
 const TILE: (f32, f32) = (84.0, 320.0);
 /// Least entry of the logarithmic colours.
@@ -266,9 +266,10 @@ impl AdjacencyPanel {
             );
             return;
         };
+        let side = (ui.available_width() * 0.3).clamp(72.0, 112.0);
         ui.horizontal_top(|ui| {
             for (place, role) in [(i, "row"), (j, "column")] {
-                self.item_ui(ui, view, a, place, role, out);
+                self.item_ui(ui, view, a, (place, role, side), out);
                 if i == j {
                     break;
                 }
@@ -282,11 +283,9 @@ impl AdjacencyPanel {
         ui: &mut egui::Ui,
         view: &View<'_>,
         a: &Adjacency,
-        place: usize,
-        role: &str,
+        (place, role, side): (usize, &str, f32),
         out: &mut CommandSender,
     ) {
-        let side = 112.0f32.min((ui.available_width() * 0.3).max(72.0));
         ui.vertical(|ui| {
             ui.set_width(side);
             let id = a.ids.get(place).map_or("", String::as_str);
@@ -542,8 +541,10 @@ fn history_ui(ui: &mut egui::Ui, view: &View<'_>) {
         egui_plot::LineStyle::dashed_dense(),
         egui_plot::LineStyle::dotted_dense(),
     ];
+    // What is left of the panel, where that is enough to read.
+    let height = (ui.clip_rect().bottom() - ui.cursor().top() - 6.0).clamp(64.0, 240.0);
     egui_plot::Plot::new("adjacency history")
-        .height(130.0)
+        .height(height)
         .allow_scroll(false)
         .allow_drag(false)
         .allow_zoom(false)

@@ -268,13 +268,6 @@ fn mark(ui: &egui::Ui, rect: Rect) {
 
 fn facts_ui(ui: &mut egui::Ui, view: &View<'_>, s: &Suspect) {
     let looks = if s.looks == 1 { "1 look".to_owned() } else { format!("{} looks", s.looks) };
-    let text = format!(
-        "{:.2}  sound {:+.2}  picture {:+.2}  pull {:.2}",
-        s.score(),
-        s.sound_cosine,
-        s.image_cosine,
-        s.pull
-    );
     let tip = format!(
         "Score: in each look the smaller of two percentiles, the place of the sounds' cosine among \
          all pairs of the batch and that of the pictures'; the mean over {looks} and one imaginary \
@@ -282,15 +275,18 @@ fn facts_ui(ui: &mut egui::Ui, view: &View<'_>, s: &Suspect) {
          and |Pu - Pz| over the pair's two entries, times the batch's size",
         s.last_step
     );
-    let label = egui::Label::new(RichText::new(text).monospace()).truncate();
-    ui.add(label).on_hover_text(tip);
     let labels = match view.learning.labels_say(&s.ids) {
-        Some(true) => "  ·  labels say same",
-        Some(false) => "  ·  labels say different",
+        Some(true) => ", labels say same",
+        Some(false) => ", labels say different",
         None => "",
     };
-    let text = format!("{looks}{labels}");
-    ui.add(egui::Label::new(RichText::new(text).small().color(theme::dim(ui))).truncate());
+    let line = |ui: &mut egui::Ui, text: RichText| {
+        ui.add(egui::Label::new(text).truncate()).on_hover_text(&tip);
+    };
+    line(ui, RichText::new(format!("{:.2}  pull {:.2}", s.score(), s.pull)).monospace());
+    let cosines = format!("sound {:+.2}  picture {:+.2}", s.sound_cosine, s.image_cosine);
+    line(ui, RichText::new(cosines).monospace());
+    line(ui, RichText::new(format!("{looks}{labels}")).small().color(theme::dim(ui)));
 }
 
 fn verdict_ui(ui: &mut egui::Ui, view: &View<'_>, s: &Suspect, out: &mut CommandSender) {

@@ -105,7 +105,7 @@ impl WatchPanel {
         theme::hint(
             ui,
             match at {
-                Some(m) => format!("{}. Scale: {}", m.label(), scale_text(view, m)),
+                Some(m) => format!("Pictures of {}. Scale: {}", m.short(), scale_text(view, m)),
                 None => String::new(),
             },
         );
